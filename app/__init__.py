@@ -1,0 +1,1 @@
+"""The Tuqian service: HTTP interface, command line, encoders and the tagging path."""

@@ -1,0 +1,80 @@
+"""The one encoder class: preprocessing and a tokenizer in front of two towers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from app.encoders.base import (
+    FloatArray,
+    ImageTower,
+    TextTower,
+    Tokenizer,
+    unit_rows,
+)
+from app.encoders.preprocessing import Preprocessing
+from app.errors import EncoderError
+
+TEXT_BATCH = 128
+IMAGE_BATCH = 32
+
+
+@dataclass(frozen=True)
+class DualEncoder:
+    """A model (weights, preprocessing, tokenizer) with the runtimes that run its graphs."""
+
+    name: str
+    model_key: str
+    dim: int
+    preprocessing: Preprocessing
+    tokenizer: Tokenizer
+    image_tower: ImageTower
+    text_tower: TextTower
+
+    @property
+    def device(self) -> str:
+        """Where the image graph runs."""
+        return self.image_tower.device
+
+    def prepare(self, image: Image.Image) -> FloatArray:
+        """`(3, size, size) float32` pixels of one RGB image."""
+        return self.preprocessing(image)
+
+    def encode_pixels(self, pixels: FloatArray) -> FloatArray:
+        """`(n, 3, size, size)` prepared pixels to `(n, dim) float32`, unit rows."""
+        if len(pixels) == 0:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        return self._checked(unit_rows(self.image_tower(pixels)), "image")
+
+    def encode_images(self, images: Sequence[Image.Image]) -> FloatArray:
+        """Decoded RGB images to `(n, dim) float32`, unit rows."""
+        parts = [
+            self.encode_pixels(np.stack([self.prepare(i) for i in images[at : at + IMAGE_BATCH]]))
+            for at in range(0, len(images), IMAGE_BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, self.dim), dtype=np.float32)
+
+    def encode_texts(self, texts: Sequence[str]) -> FloatArray:
+        """Strings to `(n, dim) float32`, unit rows.
+
+        Texts of similar length share a batch, so that short ones are not padded to long ones.
+        """
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        order = sorted(range(len(texts)), key=lambda position: len(texts[position]))
+        for at in range(0, len(order), TEXT_BATCH):
+            chosen = order[at : at + TEXT_BATCH]
+            vectors[chosen] = unit_rows(self.text_tower(self.tokenizer([texts[i] for i in chosen])))
+        return self._checked(vectors, "text")
+
+    def close(self) -> None:
+        """Closes both towers."""
+        self.image_tower.close()
+        self.text_tower.close()
+
+    def _checked(self, vectors: FloatArray, kind: str) -> FloatArray:
+        if not np.isfinite(vectors).all():
+            raise EncoderError(f"the {kind} tower of {self.name} returned values that are not numbers")
+        return vectors

@@ -1,0 +1,68 @@
+"""How an image becomes the pixels a model was trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from app.encoders.base import FloatArray
+from app.errors import ModelFileError
+
+RESAMPLING = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Resize and normalisation of one model.
+
+    `fit`: `squash` resizes straight to the square, `crop` resizes the shorter side and cuts the
+    middle. `mean` and `std` apply to channels in [0, 1].
+    """
+
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    fit: Literal["squash", "crop"] = "squash"
+    interpolation: Literal["bilinear", "bicubic"] = "bicubic"
+
+    def __post_init__(self) -> None:
+        if self.interpolation not in RESAMPLING:
+            raise ModelFileError(f"preprocessing has an unknown interpolation {self.interpolation!r}")
+        if self.fit not in ("squash", "crop"):
+            raise ModelFileError(f"preprocessing has an unknown fit {self.fit!r}")
+
+    def digest(self) -> str:
+        """Eight hexadecimal digits that differ when any number of it differs."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def __call__(self, image: Image.Image) -> FloatArray:
+        """`(3, size, size) float32`, normalised, of one RGB image."""
+        if image.mode != "RGB":
+            image = image.convert("RGB")
+        resized = self._resize(image)
+        pixels = np.asarray(resized, dtype=np.float32) / np.float32(255)
+        normalised = (pixels - np.float32(self.mean)) / np.float32(self.std)
+        return np.ascontiguousarray(normalised.transpose(2, 0, 1), dtype=np.float32)
+
+    def _resize(self, image: Image.Image) -> Image.Image:
+        resampling = RESAMPLING[self.interpolation]
+        if self.fit == "squash":
+            return image.resize((self.size, self.size), resampling)
+        # The same rounding as torchvision's Resize(int) and CenterCrop, which open_clip uses.
+        width, height = image.size
+        short, long = sorted((width, height))
+        long_side = int(self.size * long / short)
+        size = (self.size, long_side) if width <= height else (long_side, self.size)
+        resized = image.resize(size, resampling)
+        left = round((size[0] - self.size) / 2.0)
+        top = round((size[1] - self.size) / 2.0)
+        return resized.crop((left, top, left + self.size, top + self.size))

@@ -1,0 +1,1 @@
+"""What runs the graph of a model: ONNX Runtime or torch."""

@@ -1,0 +1,78 @@
+"""Errors the service raises; `app.api.problems` turns each into an HTTP problem."""
+
+
+class TuqianError(Exception):
+    """Base of the errors raised by the service itself.
+
+    `field` names the part of the input at fault, where there is one; `remedy` replaces the
+    general advice of the error table where something better can be said.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None, remedy: str | None = None):
+        super().__init__(message)
+        self.field = field
+        self.remedy = remedy
+
+
+class ImageError(TuqianError):
+    """An image that cannot be used; the other images of a request are not affected."""
+
+
+class EmptyImageError(ImageError):
+    """The file has no bytes."""
+
+
+class UnsupportedImageError(ImageError):
+    """The bytes are not an image of a supported format."""
+
+
+class CorruptImageError(ImageError):
+    """The file begins like an image but cannot be decoded to its end."""
+
+
+class ImageTooLargeError(ImageError):
+    """The file has more bytes, or declares more pixels, than the limits allow."""
+
+
+class ImageSourceError(ImageError):
+    """The place the image should come from cannot be used or reached."""
+
+
+class ModelError(TuqianError):
+    """A model that cannot be used."""
+
+
+class UnknownModelError(ModelError):
+    """No model of that name is in the catalogue."""
+
+
+class MissingExtraError(ModelError):
+    """The model needs packages of an extra that is not installed."""
+
+
+class ModelFileError(ModelError):
+    """A model file is missing, damaged, or of an unknown format."""
+
+
+class ModelDownloadError(ModelError):
+    """The weights could not be fetched from the hub."""
+
+
+class EncoderError(ModelError):
+    """The encoder failed while it ran."""
+
+
+class OverloadedError(TuqianError):
+    """The queue is full; the caller should come back later."""
+
+
+class NotReadyError(TuqianError):
+    """The service has not loaded its model and vocabulary yet."""
+
+
+class InvalidRequestError(TuqianError):
+    """The request as a whole cannot be understood."""
+
+
+class SettingsError(TuqianError):
+    """A setting has a value the service cannot start with."""

@@ -1,0 +1,1 @@
+"""Getting pixels safely from what a caller sent."""

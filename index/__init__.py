@@ -1,0 +1,1 @@
+"""Where vectors live: similarity indexes over plain NumPy arrays."""

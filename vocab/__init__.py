@@ -1,0 +1,1 @@
+"""What the tags are: domain types, storage, prompts, calibration and evaluation."""
