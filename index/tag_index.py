@@ -1,0 +1,93 @@
+"""Exact inner-product search over the vectors of the tags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import ModelMismatchError, VectorShapeError
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The k best rows for each of m queries, best first; both arrays are `(m, k)`.
+
+    `positions` int64 are rows of the index, `similarities` float32 the inner products.
+    """
+
+    positions: NDArray[np.int64]
+    similarities: FloatArray
+
+
+class TagIndex:
+    """`(n, d)` unit rows of one model, never changed after they are given.
+
+    FAISS holds the only copy: `vectors` is a read-only view of its storage.
+    """
+
+    def __init__(self, vectors: FloatArray, model_key: str):
+        if vectors.ndim != 2 or vectors.dtype != np.float32:
+            raise VectorShapeError(
+                f"标签向量应为二维 float32 数组，实际为 {vectors.ndim} 维 {vectors.dtype}",
+                field="vectors",
+                remedy="请传入形状为 (n, d) 的 float32 数组。",
+            )
+        self.model_key = model_key
+        self._index = faiss.IndexFlatIP(vectors.shape[1])
+        self._index.add(np.ascontiguousarray(vectors))
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self._index.d)
+
+    @property
+    def vectors(self) -> FloatArray:
+        """`(n, d) float32`, the rows as given; read-only and valid while the index lives."""
+        if len(self) == 0:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        flat = faiss.rev_swig_ptr(self._index.get_xb(), len(self) * self.dim)
+        rows: FloatArray = flat.reshape(len(self), self.dim)
+        rows.flags.writeable = False
+        return rows
+
+    def similarities(self, queries: FloatArray, model_key: str) -> FloatArray:
+        """`(m, d)` queries to `(m, n) float32`: every inner product, in the order of the rows.
+
+        A threshold on every tag needs every product, and one matrix product is the fastest way
+        to have them all; `search` is for the few best.
+        """
+        return self._checked(queries, model_key) @ self.vectors.T
+
+    def search(self, queries: FloatArray, k: int, model_key: str) -> Matches:
+        """The `min(k, n)` best rows of each of `(m, d)` queries; equal ones in order of rows."""
+        checked = self._checked(queries, model_key)
+        k = min(k, len(self))
+        if k <= 0 or len(checked) == 0:
+            shape = (len(checked), max(k, 0))
+            return Matches(np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.float32))
+        similarities, positions = self._index.search(checked, k)
+        return Matches(positions, similarities)
+
+    def _checked(self, queries: FloatArray, model_key: str) -> FloatArray:
+        if model_key != self.model_key:
+            raise ModelMismatchError(
+                f"查询向量来自模型 {model_key}，而标签向量来自 {self.model_key}，二者不能比较",
+                field="model",
+                remedy="请用同一个模型重新计算向量，或用原来的模型启动服务。",
+            )
+        if queries.ndim != 2 or queries.shape[1] != self.dim:
+            raise VectorShapeError(
+                f"查询向量的形状是 {queries.shape}，应为 (m, {self.dim})",
+                field="vectors",
+                remedy="请确认向量由同一个模型算出。",
+            )
+        return np.ascontiguousarray(queries, dtype=np.float32)
