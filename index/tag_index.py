@@ -65,7 +65,8 @@ class TagIndex:
         A threshold on every tag needs every product, and one matrix product is the fastest way
         to have them all; `search` is for the few best.
         """
-        return self._checked(queries, model_key) @ self.vectors.T
+        products: FloatArray = self._checked(queries, model_key) @ self.vectors.T
+        return products
 
     def search(self, queries: FloatArray, k: int, model_key: str) -> Matches:
         """The `min(k, n)` best rows of each of `(m, d)` queries; equal ones in order of rows."""

@@ -1,0 +1,133 @@
+"""From similarities to scores, confidences and thresholds (first version).
+
+For tag t and image x with cosine s(x, t), probe mean p(x) over a fixed set of tags, and the mean
+and spread of s - p of that tag over the background bank:
+
+    score(x, t)      = (s(x, t) - p(x) - mean_t) / spread_t
+    confidence(x, t) = 1 / (1 + exp(-(slope * score + intercept)))
+
+Centring an image over fixed tags and a tag over other images follows SPARC (CVPR 2025,
+arXiv 2502.16911), with statistics from a bank in place of the test images; the logistic is Platt's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vocab.background import BackgroundBank
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ScoreModel:
+    """The numbers of one encoder: the logistic, the usual cut, what to assume without a bank.
+
+    `default_spread` is the spread of a tag no bank has measured; `shrinkage` is how many images
+    that assumption weighs against the bank's. `default_confidence` is the cut unless asked.
+    """
+
+    slope: float = 1.6
+    intercept: float = -4.0
+    default_confidence: float = 0.5
+    default_spread: float = 0.03
+    shrinkage: float = 10.0
+
+    def confidence(self, scores: FloatArray) -> FloatArray:
+        """Scores of any shape to confidences in [0, 1], float32, rising with the score."""
+        logits = np.clip(self.slope * scores + self.intercept, -60.0, 60.0)
+        return np.asarray(1.0 / (1.0 + np.exp(-logits)), dtype=np.float32)
+
+    def score_at(self, confidence: float) -> float:
+        """The score whose confidence is the given one; 0 and 1 are minus and plus infinity."""
+        if confidence <= 0.0:
+            return -math.inf
+        if confidence >= 1.0:
+            return math.inf
+        return (math.log(confidence / (1.0 - confidence)) - self.intercept) / self.slope
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What is known of n tags: `mean`, `spread` `(n,) float32`, and `manual (n,)`.
+
+    `manual` is an operator's own threshold on the similarity, NaN where there is none.
+    `probe_mean (d,) float32` is the mean vector of the probe set: because a mean of inner
+    products is the inner product with the mean, it is all an image's mean needs.
+    """
+
+    model: ScoreModel
+    probe_mean: FloatArray
+    mean: FloatArray
+    spread: FloatArray
+    manual: FloatArray
+
+    def image_means(self, images: FloatArray) -> FloatArray:
+        """`(m, d)` image vectors to `(m,)`: each image's mean similarity over the probe set."""
+        return np.asarray(images @ self.probe_mean, dtype=np.float32)
+
+    def scores(self, similarities: FloatArray, image_means: FloatArray) -> FloatArray:
+        """`(m, n)` similarities and `(m,)` image means to `(m, n) float32` scores."""
+        centred = similarities - image_means[:, None] - self.mean
+        return np.asarray(centred / self.spread, dtype=np.float32)
+
+    def thresholds(self, image_means: FloatArray, confidence: float | None = None) -> FloatArray:
+        """`(m,)` image means to `(m, n) float32`: the similarity each tag needs on each image.
+
+        With a `confidence` asked for, the cut is there for every tag; without one it is the
+        model's usual one, and an operator's own threshold goes before it.
+        """
+        asked = self.model.default_confidence if confidence is None else confidence
+        cut = self.model.score_at(asked)
+        needed = image_means[:, None] + self.mean + np.float32(cut) * self.spread
+        if confidence is None:
+            needed = np.where(np.isnan(self.manual), needed, self.manual)
+        return np.asarray(needed, dtype=np.float32)
+
+
+def calibrate(
+    tags: FloatArray,
+    probe_mean: FloatArray,
+    bank: BackgroundBank,
+    model: ScoreModel,
+    manual: FloatArray,
+) -> Calibration:
+    """`(n, d)` tag vectors against the bank, each tag by itself.
+
+    A tag's numbers depend on that tag, the probe set and the bank alone, so another tag's coming
+    or going never moves them.
+    """
+    centred = tags - probe_mean
+    mean, spread = _mean_and_spread(centred, bank.vectors, model)
+    return Calibration(model, probe_mean, mean, spread, manual)
+
+
+def _mean_and_spread(
+    centred: FloatArray, bank: FloatArray, model: ScoreModel
+) -> tuple[FloatArray, FloatArray]:
+    """`(n, d)` centred tags over a `(b, d)` bank: `(n,)` means and `(n,)` positive spreads.
+
+    Both are shrunk towards what is assumed without a bank (0 and the default spread), so that
+    a handful of images moves them little.
+    """
+    count = len(bank)
+    weight = count / (count + model.shrinkage) if count else 0.0
+    mean = np.zeros(len(centred), dtype=np.float64)
+    variance = np.zeros(len(centred), dtype=np.float64)
+    if count:
+        centre = bank.mean(axis=0, dtype=np.float64)
+        apart = bank - centre
+        covariance = apart.T @ apart / count
+        # var(t . x) = t' C t: the bank is read once, however many tags there are.
+        mean = centred @ centre
+        variance = np.maximum(np.einsum("nd,nd->n", centred @ covariance, centred), 0.0)
+    assumed = model.default_spread**2
+    spread = np.sqrt(weight * variance + (1 - weight) * assumed)
+    return (
+        np.asarray(weight * mean, dtype=np.float32),
+        np.asarray(np.maximum(spread, 1e-4), dtype=np.float32),
+    )
