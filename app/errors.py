@@ -66,12 +66,20 @@ class OverloadedError(TuqianError):
     """The queue is full; the caller should come back later."""
 
 
+class RequestTimeoutError(TuqianError):
+    """The request took longer than the service allows."""
+
+
 class NotReadyError(TuqianError):
     """The service has not loaded its model and vocabulary yet."""
 
 
 class InvalidRequestError(TuqianError):
     """The request as a whole cannot be understood."""
+
+
+class NotAvailableError(InvalidRequestError):
+    """The request asks for something this version does not do yet."""
 
 
 class SettingsError(TuqianError):
