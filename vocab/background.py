@@ -8,16 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vocab.errors import BackgroundError
+
 FloatArray = NDArray[np.float32]
-
-
-class BackgroundError(Exception):
-    """A background bank that cannot be read, or belongs to another model."""
-
-    def __init__(self, message: str, *, field: str | None = None, remedy: str | None = None):
-        super().__init__(message)
-        self.field = field
-        self.remedy = remedy
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vocab.background import BackgroundBank, BackgroundError
+from vocab.background import BackgroundBank
 from vocab.calibration import Calibration, FloatArray, ScoreModel, calibrate
+from vocab.errors import BackgroundError
 
 DIM = 12
 MODEL = ScoreModel()
