@@ -84,6 +84,7 @@ class Calibration:
         asked = self.model.default_confidence if confidence is None else confidence
         cut = self.model.score_at(asked)
         needed = image_means[:, None] + self.mean + np.float32(cut) * self.spread
+        needed = np.clip(needed, -1.0, 1.0)  # no cosine lies outside, and JSON has no infinity
         if confidence is None:
             needed = np.where(np.isnan(self.manual), needed, self.manual)
         return np.asarray(needed, dtype=np.float32)

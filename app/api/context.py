@@ -1,0 +1,39 @@
+"""What the routers are handed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from app.errors import NotReadyError
+from app.snapshot import Live
+from app.tagger import Tagger
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One model of the catalogue, as `/v1/models` tells it."""
+
+    name: str
+    family: str
+    description: str
+    installed: bool
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts behind the interface, and the limits it enforces itself."""
+
+    tagger: Tagger
+    live: Live
+    models: tuple[ModelInfo, ...]
+    max_images: int
+
+
+def service_of(request: Request) -> Service:
+    """The running service; raises `NotReadyError` while there is none."""
+    service = getattr(request.app.state, "service", None)
+    if not isinstance(service, Service):
+        raise NotReadyError("模型与词表尚未加载完成")
+    return service

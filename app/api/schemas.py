@@ -1,0 +1,166 @@
+"""The JSON of requests and responses."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class RequestModel(BaseModel):
+    """A member nobody knows is a mistake of the caller, and silence would hide it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OptionsIn(RequestModel):
+    """How images are tagged; every member may be left out."""
+
+    top_k: StrictInt = Field(10, ge=1, le=100, description="最多返回多少个标签。")
+    min_confidence: Probability | None = Field(
+        None, description="置信度下限；不填则用各标签自己的阈值。"
+    )
+    precision_target: Probability | None = Field(
+        None, description="希望达到的精确率，例如 0.8；服务据此决定阈值。"
+    )
+    categories: list[str] = Field(
+        [], max_length=100, description="只返回这些类别的标签；空表示全部。"
+    )
+    include_parents: StrictBool = Field(
+        False, description="同时返回上级标签（`implied` 为 true）。"
+    )
+    duplicates: StrictBool = Field(False, description="报告重复图片（当前版本尚不支持）。")
+    index: StrictBool = Field(False, description="保存图片向量（当前版本尚不支持）。")
+
+
+class ImageIn(RequestModel):
+    """One image, given in exactly one way."""
+
+    url: str | None = Field(None, max_length=8192, description="图片的 http(s) 地址。")
+    base64: str | None = Field(None, description="图片文件的 base64，可带 `data:` 前缀。")
+    image_id: str | None = Field(
+        None, max_length=256, description="已入库图片的 id（当前版本尚不支持）。"
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> ImageIn:
+        if sum(way is not None for way in (self.url, self.base64, self.image_id)) != 1:
+            raise ValueError("url、base64、image_id 三者要且只要填一个")
+        return self
+
+
+class TagRequest(RequestModel):
+    """The JSON form of a tagging request."""
+
+    images: list[ImageIn] = Field(min_length=1, description="要打标的图片。")
+    options: OptionsIn = Field(OptionsIn(), description="打标选项。")
+
+
+class ParentOut(BaseModel):
+    """A tag one level up."""
+
+    id: str
+    name: str
+
+
+class TagOut(BaseModel):
+    """One tag of an image."""
+
+    id: str = Field(description="标签 id，改名后不变。")
+    name: str
+    confidence: float = Field(description="校准后的置信度，0 到 1。")
+    similarity: float = Field(description="图文向量的原始余弦相似度。")
+    score: float = Field(description="标准化后的分数，可跨标签比较。")
+    threshold: float = Field(description="这个标签在这张图上需要达到的相似度。")
+    category: str
+    parents: list[ParentOut]
+    implied: bool = Field(False, description="因下级标签被选中而带出的上级标签。")
+
+
+class MissOut(TagOut):
+    """A tag that nearly fitted."""
+
+    lacking: float = Field(description="相似度还差多少。")
+
+
+class ProblemOut(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str
+    code: str = Field(description="稳定的错误代码，见 docs/reference/errors.md。")
+    status: int
+    title: str
+    detail: str
+    remedy: str = Field(description="如何解决。")
+    field: str | None = Field(None, description="出错的位置。")
+
+
+class ResultOk(BaseModel):
+    """An image that was tagged."""
+
+    status: Literal["ok"] = "ok"
+    sha256: str
+    width: int
+    height: int
+    tags: list[TagOut]
+    nearest_misses: list[MissOut] | None = Field(
+        None, description="没有任何标签达到阈值时，最接近的三个及各自的差距。"
+    )
+
+
+class ResultError(BaseModel):
+    """An image that could not be tagged; the others of the request are not affected."""
+
+    status: Literal["error"] = "error"
+    problem: ProblemOut
+
+
+class TagResponse(BaseModel):
+    """The tags of every image, in the order they were given, strongest tag first."""
+
+    model: str
+    vocabulary_revision: int
+    results: list[Annotated[ResultOk | ResultError, Field(discriminator="status")]]
+
+
+class PredictResponse(BaseModel):
+    """The short form."""
+
+    labels: list[str]
+
+
+class HealthOut(BaseModel):
+    """The process is alive."""
+
+    status: Literal["ok"] = "ok"
+
+
+class ReadyOut(BaseModel):
+    """The service takes requests."""
+
+    status: Literal["ready"] = "ready"
+    model: str
+    vocabulary_revision: int
+    tags: int
+
+
+class ModelOut(BaseModel):
+    """One model of the catalogue."""
+
+    name: str
+    family: str
+    description: str
+    installed: bool = Field(description="所需的软件包是否已安装。")
+    loaded: bool = Field(description="是否为当前使用的模型。")
+
+
+class ModelsOut(BaseModel):
+    """The models, and which one is in use."""
+
+    current: str
+    model_key: str
+    dim: int
+    device: str
+    models: list[ModelOut]

@@ -1,0 +1,155 @@
+"""`POST /v1/tag` and its short form `POST /predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+
+from app.api.context import service_of
+from app.api.openapi import TAG_BODY, TAG_EXAMPLE
+from app.api.presence import CallerLeftError, while_present
+from app.api.problems import invalid_response, problem_of
+from app.api.reading import read_predict_order, read_tag_order
+from app.api.schemas import (
+    MissOut,
+    ParentOut,
+    PredictResponse,
+    ProblemOut,
+    ResultError,
+    ResultOk,
+    TagOut,
+    TagResponse,
+)
+from app.choice import TagHit
+from app.tagger import Answer, Problem, Tagged
+
+router = APIRouter(tags=["打标"])
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemOut, "description": text}
+    for status, text in {
+        400: "请求体无法解析",
+        413: "请求体过大",
+        415: "不支持的请求类型",
+        422: "请求内容不符合要求",
+        503: "服务繁忙或尚未就绪",
+        504: "处理超时",
+    }.items()
+}
+# The status nginx made customary for a caller who left: seen in logs, never by anyone else.
+CLIENT_CLOSED_REQUEST = 499
+
+
+@router.post(
+    "/v1/tag",
+    summary="给图片打标签",
+    response_model=TagResponse,
+    responses=PROBLEMS | {200: {"content": {"application/json": {"example": TAG_EXAMPLE}}}},
+    openapi_extra={"requestBody": TAG_BODY},
+)
+async def tag(request: Request) -> Response:
+    """一张或多张图片，返回中文标签；某一张出错不影响其他张。
+
+    用 `multipart/form-data` 上传（`files` 可重复，`options` 为 JSON 文本），
+    或提交 JSON `{"images": [{"url" | "base64"}], "options": {...}}`。
+    """
+    service = service_of(request)
+    try:
+        async with read_tag_order(request, service.max_images) as order:
+            work = service.tagger.tag(order.sources, order.options)
+            answer = await while_present(request, work)
+    except ValidationError as error:
+        return invalid_response(error.errors())
+    except CallerLeftError:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    return _json(render(answer), answer.stages_ms)
+
+
+@router.post(
+    "/predict",
+    summary="给一张图片打标签（简短形式）",
+    response_model=PredictResponse,
+    responses=PROBLEMS,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file"],
+                        "properties": {"file": {"type": "string", "format": "binary"}},
+                    }
+                }
+            },
+        }
+    },
+)
+async def predict(request: Request) -> Response:
+    """`file` 字段上传一张图片，返回 `{"labels": [...]}`，按置信度从高到低。"""
+    service = service_of(request)
+    try:
+        async with read_predict_order(request) as order:
+            work = service.tagger.tag(order.sources, order.options)
+            answer = await while_present(request, work)
+    except CallerLeftError:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    (result,) = answer.results
+    if isinstance(result, Problem):
+        raise result.error
+    return _json(PredictResponse(labels=[hit.tag.name for hit in result.tags]), answer.stages_ms)
+
+
+def render(answer: Answer) -> TagResponse:
+    """The answer as its JSON schema."""
+    return TagResponse(
+        model=answer.model,
+        vocabulary_revision=answer.revision,
+        results=[_result(result) for result in answer.results],
+    )
+
+
+def server_timing(stages_ms: Mapping[str, float]) -> str:
+    """The stages as the value of a `Server-Timing` header."""
+    return ", ".join(f"{stage};dur={spent:.1f}" for stage, spent in stages_ms.items())
+
+
+def _result(result: Tagged | Problem) -> ResultOk | ResultError:
+    if isinstance(result, Problem):
+        return ResultError(problem=ProblemOut.model_validate(problem_of(result.error)))
+    return ResultOk(
+        sha256=result.sha256,
+        width=result.width,
+        height=result.height,
+        tags=[TagOut(**_members(hit)) for hit in result.tags],
+        nearest_misses=[
+            MissOut(**_members(hit), lacking=round(hit.threshold - hit.similarity, 4))
+            for hit in result.nearest_misses
+        ]
+        or None,
+    )
+
+
+def _members(hit: TagHit) -> dict[str, Any]:
+    return {
+        "id": hit.tag.id,
+        "name": hit.tag.name,
+        "confidence": round(hit.confidence, 4),
+        "similarity": round(hit.similarity, 4),
+        "score": round(hit.score, 4),
+        "threshold": round(hit.threshold, 4),
+        "category": hit.tag.category,
+        "parents": [ParentOut(id=parent.id, name=parent.name) for parent in hit.parents],
+        "implied": hit.implied,
+    }
+
+
+def _json(body: TagResponse | PredictResponse, stages_ms: Mapping[str, float]) -> Response:
+    return Response(
+        body.model_dump_json(exclude_none=True),
+        media_type="application/json",
+        headers={"Server-Timing": server_timing(stages_ms)},
+    )

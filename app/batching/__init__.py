@@ -1,0 +1,1 @@
+"""Letting requests in, and joining their images into batches."""

@@ -1,0 +1,155 @@
+"""Which tags an image gets, once their numbers are known: pure functions over one image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import InvalidRequestError
+from app.snapshot import Snapshot
+from vocab.tags import Tag
+
+FloatArray = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+MISSES = 3
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a caller asks of the tags.
+
+    `min_confidence` and `precision_target` both move the cut; the stricter counts. In this
+    version a target precision p is a cut at confidence p: calibrated confidences above p are
+    right more often than p. An empty `categories` means all of them.
+    """
+
+    top_k: int = 10
+    min_confidence: float | None = None
+    precision_target: float | None = None
+    categories: tuple[str, ...] = ()
+    include_parents: bool = False
+
+    @property
+    def cut(self) -> float | None:
+        """The confidence a tag needs, or None for the model's usual one."""
+        asked = [c for c in (self.min_confidence, self.precision_target) if c is not None]
+        return max(asked) if asked else None
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """One image against n tags: each array is `(n,) float32`, in the order of the snapshot."""
+
+    similarities: FloatArray
+    scores: FloatArray
+    thresholds: FloatArray
+
+
+@dataclass(frozen=True)
+class TagHit:
+    """One tag on one image; `implied` says it is there for the sake of a chosen child."""
+
+    tag: Tag
+    parents: tuple[Tag, ...]
+    confidence: float
+    similarity: float
+    score: float
+    threshold: float
+    implied: bool = False
+
+
+def rows_of(snapshot: Snapshot, options: Options) -> Rows:
+    """`(r,) int64`: the rows of the tags in the categories asked for.
+
+    Raises `InvalidRequestError` for a category no active tag has.
+    """
+    if not options.categories:
+        return np.arange(len(snapshot.tags), dtype=np.int64)
+    unknown = [name for name in options.categories if name not in snapshot.categories]
+    if unknown:
+        known = "、".join(sorted(filter(None, snapshot.categories)))
+        raise InvalidRequestError(
+            f"词表中没有这些类别：{'、'.join(unknown)}",
+            field="options.categories",
+            remedy=f"可用的类别：{known}。",
+        )
+    found = [snapshot.categories[name] for name in dict.fromkeys(options.categories)]
+    return np.sort(np.concatenate(found))
+
+
+def choose(snapshot: Snapshot, numbers: Numbers, rows: Rows, top_k: int) -> tuple[TagHit, ...]:
+    """The tags among `rows` that reach their thresholds, strongest first, `top_k` at most."""
+    passed = rows[numbers.similarities[rows] >= numbers.thresholds[rows]]
+    return _hits(snapshot, numbers, _strongest(numbers, passed, top_k))
+
+
+def nearest_misses(snapshot: Snapshot, numbers: Numbers, rows: Rows) -> tuple[TagHit, ...]:
+    """For an image that no tag fits: the few tags that came nearest, strongest first."""
+    return _hits(snapshot, numbers, _strongest(numbers, rows, MISSES))
+
+
+def with_parents(
+    snapshot: Snapshot, numbers: Numbers, rows: Rows, tags: Sequence[TagHit]
+) -> tuple[TagHit, ...]:
+    """The tags with every ancestor among `rows` that was not chosen itself, strongest first.
+
+    What is a corgi is at least as surely a dog: an ancestor has the confidence of its surest
+    descendant where its own is lower. The other numbers are its own.
+    """
+    allowed = set(rows.tolist())
+    found = {hit.tag.id: hit for hit in tags}
+    for hit in tags:
+        for row in _ancestors(snapshot, hit.tag):
+            tag = snapshot.tags[row]
+            if row not in allowed or (tag.id in found and not found[tag.id].implied):
+                continue
+            known = found.get(tag.id) or _hits(snapshot, numbers, [row])[0]
+            surest = max(known.confidence, hit.confidence)
+            found[tag.id] = replace(known, confidence=surest, implied=True)
+    return tuple(sorted(found.values(), key=lambda hit: -hit.confidence))
+
+
+def _strongest(numbers: Numbers, rows: Rows, count: int) -> list[int]:
+    order = np.argsort(-numbers.scores[rows], kind="stable")[:count]
+    return [int(row) for row in rows[order]]
+
+
+def _hits(snapshot: Snapshot, numbers: Numbers, rows: Sequence[int]) -> tuple[TagHit, ...]:
+    chosen = np.asarray(rows, dtype=np.int64)
+    confidences = snapshot.calibration.model.confidence(numbers.scores[chosen])
+    return tuple(
+        TagHit(
+            tag=snapshot.tags[row],
+            parents=tuple(_parents(snapshot, snapshot.tags[row])),
+            confidence=float(confidence),
+            similarity=float(numbers.similarities[row]),
+            score=float(numbers.scores[row]),
+            threshold=float(numbers.thresholds[row]),
+        )
+        for row, confidence in zip(rows, confidences, strict=True)
+    )
+
+
+def _parents(snapshot: Snapshot, tag: Tag) -> Iterator[Tag]:
+    """The active parents; a paused one takes no part in tagging."""
+    for parent in tag.parents:
+        row = snapshot.positions.get(parent)
+        if row is not None:
+            yield snapshot.tags[row]
+
+
+def _ancestors(snapshot: Snapshot, tag: Tag) -> list[int]:
+    """Rows of every active ancestor, nearest first, each once (the store allows no cycle)."""
+    found: dict[int, None] = {}
+    waiting = list(_parents(snapshot, tag))
+    while waiting:
+        parent = waiting.pop(0)
+        row = snapshot.positions[parent.id]
+        if row not in found:
+            found[row] = None
+            waiting.extend(_parents(snapshot, parent))
+    return list(found)

@@ -1,0 +1,146 @@
+"""Where the parts meet: made in order, closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from app.api import health, tag
+from app.api.body_limit import BodyLimit
+from app.api.context import Service
+from app.api.openapi import DESCRIPTION, complete_openapi
+from app.api.problems import add_handlers
+from app.batching.admission import Gate
+from app.batching.batcher import Batcher
+from app.database import Database
+from app.encoders.base import Encoder
+from app.encoders.catalog import open_encoder
+from app.intake.limits import Limits
+from app.models import background_of, model_infos, score_model_of
+from app.settings import Settings, load_settings
+from app.snapshot import Live, Snapshot, active_tags, build_snapshot
+from app.tagger import Tagger
+from vocab.embeddings import EmbeddingStore
+from vocab.prompts import embed_tags
+from vocab.starter import starter_tags
+from vocab.store import VocabularyStore
+
+log = logging.getLogger(__name__)
+
+# Told what begins, how much of it is done and how much there is; 0 of 0 where nobody can count.
+Report = Callable[[str, int, int], None]
+
+
+def silent(step: str, done: int, total: int) -> None:
+    """A report nobody reads."""
+
+
+def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> Service:
+    """Makes every part in order; leaving the stack closes them in reverse.
+
+    Slow at the first start (weights, tag vectors), seconds afterwards.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    report("打开数据库", 0, 0)
+    database = Database(settings.database)
+    stack.callback(database.close)
+    database.migrate()
+    report(f"加载模型 {settings.model}", 0, 0)
+    encoder = open_encoder(
+        settings.model,
+        models_dir=settings.models_dir,
+        device=settings.device,
+        precision=settings.precision,
+        threads=settings.threads,
+        hub=settings.model_hub,
+        checkpoint=settings.checkpoint,
+    )
+    stack.callback(encoder.close)
+    live = Live()
+    live.publish(first_snapshot(settings, database, encoder, report))
+    batcher = Batcher(
+        encoder.encode_pixels,
+        max_batch=settings.max_batch,
+        max_wait_ms=settings.max_wait_ms,
+        max_queue=settings.max_queue,
+    )
+    stack.callback(batcher.close)
+    pool = ThreadPoolExecutor(settings.decoders, thread_name_prefix="decode")
+    stack.callback(pool.shutdown)
+    tagger = Tagger(
+        live=live,
+        gate=Gate(settings.max_queue),
+        encoder=encoder,
+        batcher=batcher,
+        pool=pool,
+        limits=Limits(
+            max_image_bytes=settings.max_image_bytes, max_image_pixels=settings.max_image_pixels
+        ),
+        timeout_s=settings.request_timeout_s,
+    )
+    return Service(tagger, live, model_infos(), settings.max_images_per_request)
+
+
+def first_snapshot(
+    settings: Settings, database: Database, encoder: Encoder, report: Report
+) -> Snapshot:
+    """The vocabulary in the store, seeded where it is new, as this model sees it."""
+    store = VocabularyStore(database)
+    if store.head() == 0:
+        report("写入内置词表", 0, 0)
+        seed(store)
+    vocabulary = store.load()
+    vectors_kept = EmbeddingStore(database)
+
+    def embedded(step: str, tags: tuple[Tag, ...]) -> FloatArray:
+        return embed_tags(
+            tags,
+            encoder.encode_texts,
+            encoder.model_key,
+            vectors_kept,
+            dim=encoder.dim,
+            templates=settings.prompt_templates,
+            progress=lambda done, total: report(step, done, total),
+        )
+
+    tags = active_tags(vocabulary)
+    return build_snapshot(
+        vocabulary.revision,
+        tags,
+        embedded("计算标签向量", tags),
+        probe_mean=embedded("计算探针向量", starter_tags()).mean(axis=0),
+        bank=background_of(settings.data_dir, encoder),
+        score_model=score_model_of(encoder),
+    )
+
+
+def create_app(settings: Settings | None = None, report: Report = silent) -> FastAPI:
+    """The application; its parts are made when it starts and closed when it stops."""
+    chosen = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with ExitStack() as stack:
+            # On a thread of its own, so that a signal is still heard during a long first start.
+            app.state.service = await asyncio.to_thread(assemble, chosen, stack, report)
+            yield
+            app.state.service = None
+
+    app = FastAPI(
+        title="图签 Tuqian",
+        version=version("tuqian"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+    )
+    app.add_middleware(BodyLimit, max_request_bytes=chosen.max_request_bytes)
+    app.include_router(tag.router)
+    app.include_router(health.router)
+    add_handlers(app)
+    complete_openapi(app)
+    return app

@@ -1,0 +1,136 @@
+"""Every number and name an operator may set, each by one environment variable `TUQIAN_...`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SettingsError
+from vocab.prompts import DEFAULT_TEMPLATES
+
+MIB = 1 << 20
+
+
+class Settings(BaseSettings):
+    """What the service is started with; the description of a field is its documentation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TUQIAN_", frozen=True, protected_namespaces=(), extra="ignore"
+    )
+
+    host: str = Field("127.0.0.1", description="监听的地址；`0.0.0.0` 表示接受其他机器的访问。")
+    port: int = Field(8000, ge=0, le=65535, description="监听的端口；0 表示由系统挑一个空闲的。")
+    data_dir: Path = Field(
+        Path("data"), description="数据目录：词表数据库、下载的模型权重、背景库都在这里。"
+    )
+    database_url: str = Field(
+        "",
+        description="SQLAlchemy 形式的数据库地址；留空则用数据目录下的 SQLite 文件 `tuqian.db`。",
+    )
+    model: str = Field("builtin", description="要加载的模型，名称见 `tuqian models`。")
+    checkpoint: Path | None = Field(
+        None, description="本地权重文件；给出后不再下载，结构仍由 `model` 决定。"
+    )
+    model_hub: Literal["modelscope", "huggingface"] = Field(
+        "modelscope", description="从哪里下载权重：`modelscope` 或 `huggingface`。"
+    )
+    device: str = Field(
+        "auto", description="运行设备：`auto`（有 GPU 就用）、`cpu`、`cuda` 或 `cuda:1`。"
+    )
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = Field(
+        "auto", description="计算精度；`auto` 在 GPU 上用 fp16，在 CPU 上用 fp32。"
+    )
+    threads: int = Field(
+        0, ge=0, le=1024, description="一次编码使用的 CPU 线程数；0 由运行时自己决定。"
+    )
+    prompt_templates: tuple[str, ...] = Field(
+        DEFAULT_TEMPLATES,
+        description="标签文本的提示模板（JSON 数组），`{}` 处填标签名；改动后会重新计算全部标签向量。",
+    )
+    max_request_bytes: int = Field(
+        64 * MIB, ge=1024, description="一个请求体的字节上限；调大可以一次传更多图，也更占内存。"
+    )
+    max_image_bytes: int = Field(32 * MIB, ge=1024, description="一张图片文件的字节上限。")
+    max_image_pixels: int = Field(
+        80_000_000, ge=1, description="一张图片的像素上限（宽 × 高），挡住解压炸弹。"
+    )
+    max_images_per_request: int = Field(
+        32, ge=1, le=10_000, description="一个请求里的图片数上限。"
+    )
+    decode_threads: int = Field(
+        0, ge=0, le=1024, description="解码图片的线程数；0 表示与 CPU 核数相同。"
+    )
+    max_batch: int = Field(
+        16, ge=1, le=4096, description="一批最多编码多少张图；调大提高吞吐，也更占内存。"
+    )
+    max_wait_ms: float = Field(
+        5.0,
+        ge=0,
+        le=10_000,
+        description="繁忙时一批未满最多再等多少毫秒；空闲时从不等待。",
+    )
+    max_queue: int = Field(
+        256,
+        ge=1,
+        description="同时处理和排队的图片总数上限；超过时立即回答 503，不会越积越多。",
+    )
+    request_timeout_s: float = Field(
+        30.0, gt=0, description="一个请求的时限（秒）；超时回答 504，尚未编码的图片直接丢弃。"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="日志级别。"
+    )
+
+    @field_validator("prompt_templates")
+    @classmethod
+    def _templates_hold_a_name(cls, templates: tuple[str, ...]) -> tuple[str, ...]:
+        if not templates or not all("{}" in template for template in templates):
+            raise ValueError("每个模板都要有 {}，且至少一个模板")
+        return templates
+
+    @property
+    def database(self) -> str:
+        """The database's URL, with the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'tuqian.db'}"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where downloaded weights lie."""
+        return self.data_dir / "models"
+
+    @property
+    def decoders(self) -> int:
+        """How many threads decode."""
+        return self.decode_threads or os.cpu_count() or 1
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"TUQIAN_{name.upper()}"
+
+
+def load_settings(**given: object) -> Settings:
+    """Settings from the environment, with those given (and not None) before it.
+
+    Raises `SettingsError` naming the variable at fault and what it may be.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings(**chosen)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        description = Settings.model_fields[name].description if name in Settings.model_fields else ""
+        raise SettingsError(
+            f"设置 {variable(name)} 的值 {first['input']!r} 不能用：{first['msg']}",
+            field=variable(name),
+            remedy=description,
+        ) from error
+    except Exception as error:  # pydantic-settings: a value that should be JSON and is not
+        raise SettingsError(
+            f"环境变量无法解析：{error}", remedy="数组类设置请写成 JSON，例如 [\"{}\"]。"
+        ) from error
