@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class VocabularyError(Exception):
@@ -107,3 +108,26 @@ class EmbeddingError(VocabularyError):
 
 class BackgroundError(VocabularyError):
     """The bank of background vectors cannot be read or belongs to another model."""
+
+
+@dataclass(frozen=True)
+class ImportProblem:
+    """What is wrong with one tag of a file; `line` is its line in a CSV, its number in a JSON."""
+
+    line: int
+    message: str
+    field: str | None = None
+    remedy: str | None = None
+
+
+class ImportRefusedError(VocabularyError):
+    """Some tags of a file are at fault; none was kept. `problems` is in the order of the file."""
+
+    def __init__(self, problems: Sequence[ImportProblem]):
+        first = problems[0]
+        super().__init__(
+            f"{len(problems)} 处有误，整个文件未导入。第 {first.line} 行：{first.message}",
+            field=first.field,
+            remedy=first.remedy,
+        )
+        self.problems = tuple(problems)
