@@ -20,18 +20,21 @@ from app.batching.admission import Gate
 from app.batching.batcher import Batcher
 from app.database import Database
 from app.encoders.base import Encoder
-from app.encoders.catalog import open_encoder
+from app.encoders.catalog import CATALOG, open_encoder
 from app.intake.limits import Limits
-from app.models import background_of, model_infos, score_model_of
+from app.scoring import background_of, score_model_of
 from app.settings import Settings, load_settings
-from app.snapshot import Live, Snapshot, active_tags, build_snapshot
+from app.snapshot import FloatArray, Live, Snapshot, active_tags, build_snapshot
 from app.tagger import Tagger
 from vocab.embeddings import EmbeddingStore
 from vocab.prompts import embed_tags
 from vocab.starter import starter_tags
 from vocab.store import VocabularyStore
+from vocab.tags import Tag
 
 log = logging.getLogger(__name__)
+
+PROBES = 256
 
 # Told what begins, how much of it is done and how much there is; 0 of 0 where nobody can count.
 Report = Callable[[str, int, int], None]
@@ -60,6 +63,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         threads=settings.threads,
         hub=settings.model_hub,
         checkpoint=settings.checkpoint,
+        progress=lambda done, total: report(f"下载模型 {settings.model}（字节）", done, total or 0),
     )
     stack.callback(encoder.close)
     live = Live()
@@ -84,7 +88,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         ),
         timeout_s=settings.request_timeout_s,
     )
-    return Service(tagger, live, model_infos(), settings.max_images_per_request)
+    return Service(tagger, live, CATALOG, settings.max_images_per_request)
 
 
 def first_snapshot(
@@ -94,7 +98,8 @@ def first_snapshot(
     store = VocabularyStore(database)
     if store.head() == 0:
         report("写入内置词表", 0, 0)
-        seed(store)
+        with store.editing("tuqian", "内置词表") as edit:
+            edit.create_all(starter_tags())
     vocabulary = store.load()
     vectors_kept = EmbeddingStore(database)
 
@@ -110,12 +115,16 @@ def first_snapshot(
         )
 
     tags = active_tags(vocabulary)
+    # Taken from what the project ships, so that no edit of the vocabulary moves a confidence.
+    shipped = starter_tags()
+    chosen = shipped[:: max(1, len(shipped) // PROBES)]
+    probes = tuple(Tag(draft.name, draft.name, aliases=draft.aliases) for draft in chosen)
     return build_snapshot(
         vocabulary.revision,
         tags,
         embedded("计算标签向量", tags),
-        probe_mean=embedded("计算探针向量", starter_tags()).mean(axis=0),
-        bank=background_of(settings.data_dir, encoder),
+        probe_mean=embedded("计算探针向量", probes).mean(axis=0),
+        bank=background_of(encoder, settings.data_dir),
         score_model=score_model_of(encoder),
     )
 
@@ -128,7 +137,12 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
             # On a thread of its own, so that a signal is still heard during a long first start.
-            app.state.service = await asyncio.to_thread(assemble, chosen, stack, report)
+            try:
+                service = await asyncio.to_thread(assemble, chosen, stack, report)
+            except Exception as error:
+                app.state.failure = error  # for the command, which can say it better than a trace
+                raise
+            app.state.service = service
             yield
             app.state.service = None
 

@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     )
     prompt_templates: tuple[str, ...] = Field(
         DEFAULT_TEMPLATES,
-        description="标签文本的提示模板（JSON 数组），`{}` 处填标签名；改动后会重新计算全部标签向量。",
+        description="标签文本的提示模板（JSON 数组），`{}` 处填标签名；改动后重新计算向量。",
     )
     max_request_bytes: int = Field(
         64 * MIB, ge=1024, description="一个请求体的字节上限；调大可以一次传更多图，也更占内存。"
@@ -58,9 +58,7 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(
         80_000_000, ge=1, description="一张图片的像素上限（宽 × 高），挡住解压炸弹。"
     )
-    max_images_per_request: int = Field(
-        32, ge=1, le=10_000, description="一个请求里的图片数上限。"
-    )
+    max_images_per_request: int = Field(32, ge=1, le=10_000, description="一个请求里的图片数上限。")
     decode_threads: int = Field(
         0, ge=0, le=1024, description="解码图片的线程数；0 表示与 CPU 核数相同。"
     )
@@ -124,13 +122,13 @@ def load_settings(**given: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
-        description = Settings.model_fields[name].description if name in Settings.model_fields else ""
+        field = Settings.model_fields.get(name)
         raise SettingsError(
             f"设置 {variable(name)} 的值 {first['input']!r} 不能用：{first['msg']}",
             field=variable(name),
-            remedy=description,
+            remedy=field.description if field else None,
         ) from error
     except Exception as error:  # pydantic-settings: a value that should be JSON and is not
         raise SettingsError(
-            f"环境变量无法解析：{error}", remedy="数组类设置请写成 JSON，例如 [\"{}\"]。"
+            f"环境变量无法解析：{error}", remedy='数组类设置请写成 JSON，例如 ["{}"]。'
         ) from error

@@ -34,13 +34,15 @@ class VectorStore(Protocol):
 
 
 def prompts_of(tag: Tag, templates: Sequence[str] = DEFAULT_TEMPLATES) -> tuple[str, ...]:
-    """Every text that stands for the tag: its name and aliases, each in each template.
+    """Every text that stands for the tag: its name in each template, each alias in the first.
 
-    The tag's own templates replace the given ones. Each prompt appears once.
+    The name weighs most that way, and an alias costs one text instead of one a template. The
+    tag's own templates replace the given ones. Each prompt appears once.
     """
     chosen = tag.prompt_templates or tuple(templates)
-    names = (tag.name, *tag.aliases)
-    return tuple(dict.fromkeys(t.replace("{}", name) for name in names for t in chosen))
+    names = [template.replace("{}", tag.name) for template in chosen]
+    aliases = [chosen[0].replace("{}", alias) for alias in tag.aliases]
+    return tuple(dict.fromkeys([*names, *aliases]))
 
 
 def digest_of(prompts: Sequence[str]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import RequestTooLargeError, problem_response
+from app.api.problem_table import RequestTooLargeError
+from app.api.problems import problem_response
 
 
 class BodyLimit:

@@ -6,19 +6,10 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from app.encoders.catalog import Model
 from app.errors import NotReadyError
 from app.snapshot import Live
 from app.tagger import Tagger
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """One model of the catalogue, as `/v1/models` tells it."""
-
-    name: str
-    family: str
-    description: str
-    installed: bool
 
 
 @dataclass(frozen=True)
@@ -27,7 +18,7 @@ class Service:
 
     tagger: Tagger
     live: Live
-    models: tuple[ModelInfo, ...]
+    models: tuple[Model, ...]
     max_images: int
 
 

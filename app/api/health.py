@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 
 from app.api.context import service_of
 from app.api.schemas import HealthOut, ModelOut, ModelsOut, ProblemOut, ReadyOut
+from app.encoders.catalog import missing_packages
 
 router = APIRouter(tags=["运行状态"])
 
@@ -45,9 +46,10 @@ async def models(request: Request) -> ModelsOut:
         models=[
             ModelOut(
                 name=model.name,
-                family=model.family,
+                kind=model.kind,
                 description=model.description,
-                installed=model.installed,
+                licence=model.licence,
+                installed=not missing_packages(model),
                 loaded=model.name == encoder.name,
             )
             for model in service.models

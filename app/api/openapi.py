@@ -10,8 +10,10 @@ from fastapi.openapi.utils import get_openapi
 from app.api.schemas import TagRequest
 
 DESCRIPTION = """
-图片进，中文标签出。错误一律是 `application/problem+json`（RFC 9457），带稳定的 `code`、出错位置 `field`
-与解决办法 `remedy`。每个响应的 `Server-Timing` 头说明时间花在哪里（毫秒）。
+图片进，中文标签出。错误一律是 `application/problem+json`（RFC 9457），
+带稳定的 `code`、出错位置 `field` 与解决办法 `remedy`。
+
+每个响应的 `Server-Timing` 头说明时间花在哪里（毫秒）。
 """
 
 OPTIONS_EXAMPLE = {"top_k": 5, "min_confidence": 0.5, "categories": ["动物"]}
@@ -42,7 +44,10 @@ TAG_BODY: dict[str, Any] = {
             "examples": {
                 "base64": {
                     "summary": "base64 图片",
-                    "value": {"images": [{"base64": "/9j/4AAQSkZJRg…"}], "options": OPTIONS_EXAMPLE},
+                    "value": {
+                        "images": [{"base64": "/9j/4AAQSkZJRg…"}],
+                        "options": OPTIONS_EXAMPLE,
+                    },
                 },
                 "url": {
                     "summary": "图片地址",

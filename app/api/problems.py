@@ -1,10 +1,9 @@
-"""One table: exception -> code, status, title, remedy; each error leaves as an RFC 9457 problem."""
+"""How an error leaves: as an RFC 9457 problem, by the table, from whatever raised it."""
 
 from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -13,6 +12,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app import errors
+from app.api.problem_table import (
+    TABLE,
+    InternalError,
+    MalformedRequestError,
+    MethodNotAllowedError,
+    NoSuchPageError,
+    RequestTooLargeError,
+    Row,
+)
 from app.api.validation import field_problems
 from index import errors as index_errors
 from vocab import errors as vocab_errors
@@ -22,157 +30,6 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 
-
-class NoSuchPageError(errors.TuqianError):
-    """No resource has that address."""
-
-
-class MethodNotAllowedError(errors.TuqianError):
-    """The resource exists but does not take that method."""
-
-
-class MalformedRequestError(errors.InvalidRequestError):
-    """The body is not what its content type says."""
-
-
-class UnsupportedMediaTypeError(errors.InvalidRequestError):
-    """The body is of a kind the resource does not read."""
-
-
-class RequestTooLargeError(errors.InvalidRequestError):
-    """The body has more bytes than a request may."""
-
-
-class InternalError(errors.TuqianError):
-    """A fault of the service, not of the caller."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What callers are told about one class of exceptions, and its subclasses without a row."""
-
-    code: str
-    status: int
-    title: str
-    remedy: str
-
-
-TABLE: dict[type[Exception], Row] = {
-    # the request
-    errors.InvalidRequestError: Row(
-        "invalid_request", 422, "请求内容不符合要求", "按 field 与 errors 指出的位置修改后重试，接口说明见 /docs。"
-    ),
-    MalformedRequestError: Row(
-        "malformed_request", 400, "请求体无法解析", "检查请求体是否完整，以及 Content-Type 是否与内容一致。"
-    ),
-    UnsupportedMediaTypeError: Row(
-        "unsupported_media_type", 415, "不支持的请求类型", "请使用 multipart/form-data 或 application/json。"
-    ),
-    RequestTooLargeError: Row(
-        "request_too_large", 413, "请求体过大", "减少一次上传的图片或先压缩；上限由 TUQIAN_MAX_REQUEST_BYTES 设置。"
-    ),
-    errors.NotAvailableError: Row(
-        "not_available", 501, "当前版本尚不支持", "去掉该选项后重试。"
-    ),
-    NoSuchPageError: Row("not_found", 404, "地址不存在", "可用的接口见 /docs。"),
-    MethodNotAllowedError: Row(
-        "method_not_allowed", 405, "该地址不支持此方法", "可用的方法见响应头 Allow 与 /docs。"
-    ),
-    # images
-    errors.ImageError: Row("image_invalid", 422, "图片无法使用", "换一张图片重试。"),
-    errors.EmptyImageError: Row("image_empty", 422, "图片为空", "确认文件已完整上传，且不是 0 字节。"),
-    errors.UnsupportedImageError: Row(
-        "image_unsupported",
-        415,
-        "不支持的图片格式",
-        "请使用 JPEG、PNG、WebP、GIF、BMP、TIFF、HEIC 或 AVIF。",
-    ),
-    errors.CorruptImageError: Row(
-        "image_corrupt", 422, "图片已损坏", "用看图软件确认能打开，或重新导出后再传。"
-    ),
-    errors.ImageTooLargeError: Row(
-        "image_too_large",
-        413,
-        "图片过大",
-        "先缩小图片；上限由 TUQIAN_MAX_IMAGE_BYTES 与 TUQIAN_MAX_IMAGE_PIXELS 设置。",
-    ),
-    errors.ImageSourceError: Row(
-        "image_source", 422, "图片来源无法使用", "检查图片地址或编码，或改为直接上传文件。"
-    ),
-    # the service's state
-    errors.OverloadedError: Row(
-        "overloaded", 503, "服务繁忙", "按响应头 Retry-After 稍后重试；可调大 TUQIAN_MAX_QUEUE 或增加机器。"
-    ),
-    errors.NotReadyError: Row(
-        "not_ready", 503, "服务尚未就绪", "稍后重试，就绪状态见 /readyz。"
-    ),
-    errors.RequestTimeoutError: Row(
-        "timeout", 504, "处理超时", "减少一次请求的图片，或调大 TUQIAN_REQUEST_TIMEOUT_S。"
-    ),
-    errors.SettingsError: Row(
-        "settings_invalid", 500, "设置有误", "按 docs/reference/settings.md 修改后重新启动。"
-    ),
-    errors.TuqianError: Row("service_error", 500, "服务出错", "查看服务日志。"),
-    InternalError: Row(
-        "internal_error", 500, "服务内部错误", "这是服务自身的问题，请查看日志并反馈。"
-    ),
-    # models
-    errors.ModelError: Row("model_error", 500, "模型无法使用", "查看服务日志。"),
-    errors.UnknownModelError: Row(
-        "unknown_model", 404, "没有这个模型", "可用的模型见 `tuqian models`。"
-    ),
-    errors.MissingExtraError: Row(
-        "missing_extra", 501, "缺少该模型需要的软件包", "运行 `make install-clip`。"
-    ),
-    errors.ModelFileError: Row(
-        "model_file", 500, "模型文件有问题", "删除该文件后重新下载，或换一个权重文件。"
-    ),
-    errors.ModelDownloadError: Row(
-        "model_download", 502, "模型下载失败", "检查网络，换一个 TUQIAN_MODEL_HUB，或手工放置文件。"
-    ),
-    errors.EncoderError: Row("encoder_failed", 500, "编码失败", "重试一次；若仍失败，请查看日志。"),
-    # the vocabulary
-    vocab_errors.VocabularyError: Row("vocabulary_error", 422, "词表操作失败", "按提示修改后重试。"),
-    vocab_errors.InvalidTagError: Row("tag_invalid", 422, "标签内容不符合要求", "按 field 修改后重试。"),
-    vocab_errors.NameClashError: Row(
-        "name_clash", 409, "名称已被占用", "换一个名称，或者修改、停用已占用它的标签。"
-    ),
-    vocab_errors.TagExistsError: Row("tag_exists", 409, "标签 id 已存在", "换一个 id，或修改已有标签。"),
-    vocab_errors.UnknownParentError: Row(
-        "unknown_parent", 422, "没有这个上级标签", "先创建上级标签，或改用已有标签的 id 或名称。"
-    ),
-    vocab_errors.CycleError: Row(
-        "parent_cycle", 422, "上下级关系成环", "去掉路径中的任意一条父子关系。"
-    ),
-    vocab_errors.TagNotFoundError: Row("tag_not_found", 404, "没有这个标签", "用列表或搜索确认标签 id。"),
-    vocab_errors.RevisionNotFoundError: Row(
-        "revision_not_found", 404, "没有这个版本", "用版本列表确认版本号。"
-    ),
-    vocab_errors.StaleEditError: Row(
-        "stale_edit", 412, "内容已被他人修改", "重新读取当前内容，合并后再提交。"
-    ),
-    vocab_errors.BulkEditError: Row(
-        "bulk_edit", 422, "批量修改有误，整批未生效", "逐条修改 problems 中的问题后重新提交。"
-    ),
-    vocab_errors.IdempotencyError: Row(
-        "idempotency_conflict", 409, "幂等键已用于另一个请求", "换一个幂等键。"
-    ),
-    vocab_errors.ExchangeError: Row(
-        "exchange_file", 422, "词表文件无法读取", "检查文件的编码、格式与表头。"
-    ),
-    vocab_errors.EmbeddingError: Row("embedding_invalid", 500, "向量无法保存", "查看服务日志。"),
-    vocab_errors.BackgroundError: Row(
-        "background_invalid", 500, "背景库无法使用", "为当前模型重新生成背景库。"
-    ),
-    # vectors
-    index_errors.VectorIndexError: Row("index_error", 500, "向量索引出错", "查看服务日志。"),
-    index_errors.ModelMismatchError: Row(
-        "model_mismatch", 409, "向量来自另一个模型", "用同一个模型重新计算向量。"
-    ),
-    index_errors.VectorShapeError: Row(
-        "vector_shape", 422, "向量形状不符", "确认向量由同一个模型算出。"
-    ),
-}
 
 # What some errors know beyond the message, given under the same names.
 EXTRAS = ("item", "tag_id", "tag_name", "current_revision", "path")

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 
-from app.api.problems import MalformedRequestError, UnsupportedMediaTypeError
+from app.api.problem_table import MalformedRequestError, UnsupportedMediaTypeError
 from app.api.schemas import ImageIn, OptionsIn, TagRequest
 from app.choice import Options
 from app.errors import InvalidRequestError, NotAvailableError
@@ -70,7 +70,7 @@ async def read_predict_order(request: Request) -> AsyncIterator[TagOrder]:
                 field="file",
                 remedy="用 multipart/form-data 上传，例如 curl -F file=@photo.jpg。",
             )
-        yield TagOrder((UploadSource(files[0].file, files[0].filename or ""),), Options())
+        yield TagOrder((_upload(files[0]),), Options())
 
 
 def parse_json(text: bytes | str, field: str) -> Any:
@@ -116,7 +116,7 @@ def _from_form(form: FormData, max_images: int) -> TagOrder:
             field="files",
             remedy="用 multipart/form-data 上传，例如 curl -F files=@photo.jpg。",
         )
-    sources = tuple(UploadSource(f.file, f.filename or "") for f in files if isinstance(f, UploadFile))
+    sources = tuple(_upload(file) for file in files if isinstance(file, UploadFile))
     text = form.get("options") or "{}"
     if isinstance(text, UploadFile):
         raise InvalidRequestError("options 字段应为 JSON 文本，而不是文件", field="options")
@@ -124,6 +124,11 @@ def _from_form(form: FormData, max_images: int) -> TagOrder:
         {"images": [{"image_id": "upload"}], "options": parse_json(text, "options")}
     )
     return TagOrder(_counted(sources, max_images, "files"), options_of(wanted.options))
+
+
+def _upload(file: UploadFile) -> UploadSource:
+    """The file is read later, off the event loop, and not before a place is free for it."""
+    return UploadSource(file.file, file.filename or "")
 
 
 def _counted(sources: tuple[Source, ...], max_images: int, field: str) -> tuple[Source, ...]:

@@ -150,8 +150,9 @@ class ModelOut(BaseModel):
     """One model of the catalogue."""
 
     name: str
-    family: str
+    kind: str = Field(description="模型家族：builtin、chinese-clip 或 open-clip。")
     description: str
+    licence: str
     installed: bool = Field(description="所需的软件包是否已安装。")
     loaded: bool = Field(description="是否为当前使用的模型。")
 

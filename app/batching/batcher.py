@@ -125,7 +125,7 @@ class Batcher:
             self._changed.wait(left)
 
     def _still_wanted(self, item: _Waiting) -> bool:
-        """False for a caller who left or whose time is up: it must not cost the encoder anything."""
+        """False where the caller left or the time is up: it must not cost the encoder anything."""
         if not item.future.set_running_or_notify_cancel():
             return False
         if time.monotonic() > item.deadline:

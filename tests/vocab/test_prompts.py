@@ -50,12 +50,9 @@ def embed(tags: Sequence[Tag], encode: CountingEncoder, shelf: Shelf, key: str =
     return embed_tags(tags, encode, key, shelf, dim=DIM)
 
 
-def test_every_name_meets_every_template_once() -> None:
-    tag = Tag("1", "狗", aliases=("犬", "狗"))
-    prompts = prompts_of(tag)
-    assert len(prompts) == 2 * len(DEFAULT_TEMPLATES) == len(set(prompts))
-    assert "狗" in prompts
-    assert "一张犬的照片" in prompts
+def test_the_name_meets_every_template_and_an_alias_the_first() -> None:
+    prompts = prompts_of(Tag("1", "狗", aliases=("犬", "狗")))
+    assert prompts == (*(t.replace("{}", "狗") for t in DEFAULT_TEMPLATES), "犬")
 
 
 def test_a_tags_own_templates_replace_the_default_ones() -> None:
@@ -116,9 +113,7 @@ def test_a_start_cut_short_keeps_what_it_has_computed() -> None:
 def test_progress_counts_the_tags_that_had_to_be_encoded() -> None:
     seen: list[tuple[int, int]] = []
     tags = [Tag(str(i), f"标签{i}") for i in range(130)]
-    embed_tags(
-        tags, CountingEncoder(), "m", Shelf(), dim=DIM, progress=lambda *at: seen.append(at)
-    )
+    embed_tags(tags, CountingEncoder(), "m", Shelf(), dim=DIM, progress=lambda *at: seen.append(at))
     assert seen == [(128, 130), (130, 130)]
 
 

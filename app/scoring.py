@@ -1,0 +1,43 @@
+"""What a model's scores are measured with: its background bank and its logistic."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import fields
+from pathlib import Path
+
+from app.encoders.base import Encoder
+from app.encoders.builtin import BUILTIN_DIR
+from app.errors import ModelFileError
+from vocab.background import BackgroundBank
+from vocab.calibration import ScoreModel
+
+log = logging.getLogger(__name__)
+
+
+def background_of(encoder: Encoder, data_dir: Path) -> BackgroundBank:
+    """The operator's own bank for this model, else the one shipped with it, else an empty one."""
+    own = data_dir / "background" / f"{encoder.model_key}.npz"
+    shipped = BUILTIN_DIR / "background.npz"
+    if own.is_file():
+        return BackgroundBank.load(own, encoder.model_key, encoder.dim)
+    if encoder.name == "builtin" and shipped.is_file():
+        return BackgroundBank.load(shipped, encoder.model_key, encoder.dim)
+    log.warning("no background bank for %s: confidences are rough", encoder.model_key)
+    return BackgroundBank.empty(encoder.model_key, encoder.dim)
+
+
+def score_model_of(encoder: Encoder) -> ScoreModel:
+    """The numbers fitted for the built-in model (`score_model` in model.json), else the defaults.
+
+    Raises `ModelFileError` for a number the file names and we do not know.
+    """
+    path = BUILTIN_DIR / "model.json"
+    if encoder.name != "builtin" or not path.is_file():
+        return ScoreModel()
+    stated = json.loads(path.read_text(encoding="utf-8")).get("score_model", {})
+    unknown = set(stated) - {field.name for field in fields(ScoreModel)}
+    if unknown:
+        raise ModelFileError(f"{path} 的 score_model 有未知的项：{'、'.join(sorted(unknown))}")
+    return ScoreModel(**{name: float(value) for name, value in stated.items()})
