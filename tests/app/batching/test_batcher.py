@@ -1,0 +1,154 @@
+"""The batcher, with an encoder that shows what it was given."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from app.batching.batcher import Batcher, FloatArray
+from app.errors import EncoderError, OverloadedError, RequestTimeoutError
+
+Encode = Callable[[FloatArray], FloatArray]
+
+
+class Recorder:
+    """Encodes pixels to their first value; holds every batch until it is let go."""
+
+    def __init__(self, held: bool = False):
+        self.batches: list[list[float]] = []
+        self.go = threading.Event()
+        self.busy = threading.Event()
+        if not held:
+            self.go.set()
+
+    def __call__(self, pixels: FloatArray) -> FloatArray:
+        self.batches.append(pixels[:, 0, 0, 0].tolist())
+        self.busy.set()
+        assert self.go.wait(10)
+        return pixels[:, :1, 0, 0]
+
+
+def pixels(value: float) -> FloatArray:
+    return np.full((3, 2, 2), value, dtype=np.float32)
+
+
+def later(seconds: float = 30) -> float:
+    return time.monotonic() + seconds
+
+
+@contextmanager
+def running(
+    encode: Encode, max_batch: int = 4, max_wait_ms: float = 0, max_queue: int = 100
+) -> Iterator[Batcher]:
+    batcher = Batcher(encode, max_batch=max_batch, max_wait_ms=max_wait_ms, max_queue=max_queue)
+    try:
+        yield batcher
+    finally:
+        batcher.close()
+
+
+def test_every_image_gets_its_own_vector() -> None:
+    async def everyone(batcher: Batcher) -> list[float]:
+        found = await asyncio.gather(*(batcher.encode(pixels(i), later()) for i in range(25)))
+        return [float(one.vector[0]) for one in found]
+
+    with running(Recorder()) as batcher:
+        assert asyncio.run(everyone(batcher)) == list(range(25))
+
+
+def test_images_that_wait_together_share_a_batch_no_larger_than_the_limit() -> None:
+    encode = Recorder(held=True)
+    with running(encode, max_batch=4) as batcher:
+        first = batcher.submit(pixels(0), later())
+        assert encode.busy.wait(10)
+        rest = [batcher.submit(pixels(i), later()) for i in range(1, 8)]
+        encode.go.set()
+        for future in [first, *rest]:
+            future.result(10)
+    assert encode.batches == [[0], [1, 2, 3, 4], [5, 6, 7]]
+
+
+def test_an_image_that_finds_the_encoder_idle_does_not_wait() -> None:
+    with running(Recorder(), max_wait_ms=5_000) as batcher:
+        began = time.monotonic()
+        batcher.submit(pixels(1), later()).result(10)
+        assert time.monotonic() - began < 2
+
+
+def test_under_load_a_batch_waits_for_company_but_not_longer_than_allowed() -> None:
+    encode = Recorder(held=True)
+    with running(encode, max_batch=2, max_wait_ms=5_000) as batcher:
+        batcher.submit(pixels(0), later())
+        assert encode.busy.wait(10)
+        second = batcher.submit(pixels(1), later())
+        encode.go.set()
+        time.sleep(0.05)
+        assert not second.done()
+        third = batcher.submit(pixels(2), later())
+        second.result(2)
+        third.result(2)
+    assert encode.batches == [[0], [1, 2]]
+
+
+def test_a_caller_who_left_is_never_encoded() -> None:
+    encode = Recorder(held=True)
+    with running(encode) as batcher:
+        batcher.submit(pixels(0), later())
+        assert encode.busy.wait(10)
+        left, stays = batcher.submit(pixels(1), later()), batcher.submit(pixels(2), later())
+        assert left.cancel()
+        encode.go.set()
+        stays.result(10)
+    assert encode.batches == [[0], [2]]
+
+
+def test_an_image_whose_time_is_up_is_never_encoded() -> None:
+    encode = Recorder(held=True)
+    with running(encode) as batcher:
+        batcher.submit(pixels(0), later())
+        assert encode.busy.wait(10)
+        late = batcher.submit(pixels(1), later(-1))
+        encode.go.set()
+        with pytest.raises(RequestTimeoutError):
+            late.result(10)
+    assert encode.batches == [[0]]
+
+
+def test_one_image_more_than_the_queue_holds_is_refused_at_once() -> None:
+    encode = Recorder(held=True)
+    with running(encode, max_queue=2) as batcher:
+        batcher.submit(pixels(0), later())
+        assert encode.busy.wait(10)
+        batcher.submit(pixels(1), later())
+        batcher.submit(pixels(2), later())
+        assert batcher.waiting == 2
+        with pytest.raises(OverloadedError):
+            batcher.submit(pixels(3), later())
+        encode.go.set()
+
+
+def test_a_failure_of_the_encoder_reaches_its_callers_and_the_next_batch_works() -> None:
+    def moody(batch: FloatArray) -> FloatArray:
+        if batch[0, 0, 0, 0] < 0:
+            raise ValueError("inside")
+        return batch[:, :1, 0, 0]
+
+    with running(moody) as batcher:
+        with pytest.raises(EncoderError):
+            batcher.submit(pixels(-1), later()).result(10)
+        assert batcher.submit(pixels(5), later()).result(10).vector[0] == 5
+
+
+def test_closing_finishes_what_waits_and_takes_no_more() -> None:
+    encode = Recorder(held=True)
+    batcher = Batcher(encode, max_batch=1, max_wait_ms=0, max_queue=10)
+    futures = [batcher.submit(pixels(i), later()) for i in range(3)]
+    encode.go.set()
+    batcher.close()
+    assert [float(f.result(0).vector[0]) for f in futures] == [0, 1, 2]
+    with pytest.raises(EncoderError):
+        batcher.submit(pixels(9), later())

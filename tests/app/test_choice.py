@@ -1,0 +1,150 @@
+"""Which tags an image gets, from made-up numbers."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.choice import Numbers, Options, choose, nearest_misses, rows_of, with_parents
+from app.errors import InvalidRequestError
+from app.snapshot import Snapshot, build_snapshot
+from vocab.background import BackgroundBank
+from vocab.calibration import ScoreModel
+from vocab.tags import Tag
+
+TAGS = (
+    Tag("living", "生物", "自然"),
+    Tag("animal", "动物", "动物", parents=("living",)),
+    Tag("dog", "狗", "动物", parents=("animal",)),
+    Tag("corgi", "柯基犬", "动物", parents=("dog", "gone")),
+    Tag("sea", "海", "自然"),
+)
+N = len(TAGS)
+MODEL = ScoreModel()
+
+
+@pytest.fixture(scope="module")
+def snapshot() -> Snapshot:
+    return build_snapshot(
+        7,
+        TAGS,
+        np.eye(N, dtype=np.float32),
+        probe_mean=np.zeros(N, dtype=np.float32),
+        bank=BackgroundBank.empty("m", N),
+        score_model=MODEL,
+    )
+
+
+def numbers(*similarities: float, threshold: float = 0.5) -> Numbers:
+    row = np.asarray(similarities, dtype=np.float32)
+    return Numbers(row, row * 10 - 5, np.full(N, threshold, dtype=np.float32))
+
+
+def names(hits: object) -> list[str]:
+    return [hit.tag.id for hit in hits]  # type: ignore[attr-defined]
+
+
+EVERY = np.arange(N)
+
+
+def test_the_tags_that_reach_their_thresholds_come_strongest_first(snapshot: Snapshot) -> None:
+    hits = choose(snapshot, numbers(0.1, 0.5, 0.9, 0.7, 0.49), EVERY, 10)
+    assert names(hits) == ["dog", "corgi", "animal"]
+    assert hits[0].similarity == pytest.approx(0.9)
+    assert hits[0].threshold == pytest.approx(0.5)
+    assert [parent.id for parent in hits[0].parents] == ["animal"]
+
+
+def test_no_more_than_top_k_are_chosen(snapshot: Snapshot) -> None:
+    assert names(choose(snapshot, numbers(0.6, 0.7, 0.8, 0.9, 1), EVERY, 2)) == ["sea", "corgi"]
+
+
+def test_a_parent_that_is_not_in_the_vocabulary_is_left_out(snapshot: Snapshot) -> None:
+    (hit,) = choose(snapshot, numbers(0, 0, 0, 0.9, 0), EVERY, 1)
+    assert [parent.id for parent in hit.parents] == ["dog"]
+
+
+def test_an_image_that_fits_nothing_has_three_nearest_misses(snapshot: Snapshot) -> None:
+    near = numbers(0.1, 0.2, 0.3, 0.4, 0.0)
+    assert choose(snapshot, near, EVERY, 10) == ()
+    assert names(nearest_misses(snapshot, near, EVERY)) == ["corgi", "dog", "animal"]
+
+
+def test_every_ancestor_of_a_chosen_tag_is_implied(snapshot: Snapshot) -> None:
+    view = numbers(0.0, 0.1, 0.2, 0.9, 0.8)
+    chosen = choose(snapshot, view, EVERY, 10)
+    hits = with_parents(snapshot, view, EVERY, chosen)
+    assert {hit.tag.id: hit.implied for hit in hits} == {
+        "corgi": False,
+        "sea": False,
+        "dog": True,
+        "animal": True,
+        "living": True,
+    }
+    by_id = {hit.tag.id: hit for hit in hits}
+    assert by_id["dog"].confidence == by_id["corgi"].confidence
+    assert by_id["dog"].similarity == pytest.approx(0.2)
+
+
+def test_a_chosen_parent_is_not_called_implied(snapshot: Snapshot) -> None:
+    view = numbers(0.0, 0.0, 0.6, 0.9, 0.0)
+    hits = with_parents(snapshot, view, EVERY, choose(snapshot, view, EVERY, 10))
+    assert {hit.tag.id for hit in hits if not hit.implied} == {"dog", "corgi"}
+
+
+def test_only_the_categories_asked_for_are_looked_at(snapshot: Snapshot) -> None:
+    rows = rows_of(snapshot, Options(categories=("自然", "自然")))
+    assert rows.tolist() == [0, 4]
+    view = numbers(0.6, 0.9, 0.9, 0.9, 0.7)
+    assert names(choose(snapshot, view, rows, 10)) == ["sea", "living"]
+
+
+def test_an_implied_parent_of_another_category_stays_out(snapshot: Snapshot) -> None:
+    rows = rows_of(snapshot, Options(categories=("动物",)))
+    view = numbers(0.0, 0.0, 0.0, 0.9, 0.0)
+    hits = with_parents(snapshot, view, rows, choose(snapshot, view, rows, 10))
+    assert names(hits) == ["corgi", "dog", "animal"]
+
+
+def test_an_unknown_category_is_refused_and_the_known_ones_are_named(snapshot: Snapshot) -> None:
+    with pytest.raises(InvalidRequestError, match="植物") as refused:
+        rows_of(snapshot, Options(categories=("动物", "植物")))
+    assert refused.value.field == "options.categories"
+    assert "自然" in (refused.value.remedy or "")
+
+
+@pytest.mark.parametrize(
+    ("options", "cut"),
+    [
+        (Options(), None),
+        (Options(min_confidence=0.3), 0.3),
+        (Options(precision_target=0.8), 0.8),
+        (Options(min_confidence=0.3, precision_target=0.8), 0.8),
+        (Options(min_confidence=0.0), 0.0),
+    ],
+)
+def test_the_stricter_wish_sets_the_cut(options: Options, cut: float | None) -> None:
+    assert options.cut == cut
+
+
+@given(
+    st.lists(st.floats(-1, 1, width=32), min_size=N, max_size=N),
+    st.floats(-1, 1, width=32),
+    st.integers(1, 9),
+)
+def test_what_is_chosen_is_sorted_passed_and_the_best(
+    similarities: list[float], threshold: float, top_k: int
+) -> None:
+    snapshot = build_snapshot(
+        1,
+        TAGS,
+        np.eye(N, dtype=np.float32),
+        probe_mean=np.zeros(N, dtype=np.float32),
+        bank=BackgroundBank.empty("m", N),
+        score_model=MODEL,
+    )
+    view = numbers(*similarities, threshold=threshold)
+    hits = choose(snapshot, view, EVERY, top_k)
+    passing = sorted((float(s) for s in view.similarities if s >= view.thresholds[0]), reverse=True)
+    assert [hit.similarity for hit in hits] == pytest.approx(passing[:top_k])
+    assert all(0 <= hit.confidence <= 1 for hit in hits)
