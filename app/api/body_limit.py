@@ -28,16 +28,27 @@ class BodyLimit:
             await response(scope, receive, send)
             return
         read = 0
+        over = answered = False
 
         async def counted() -> Message:
-            nonlocal read
+            nonlocal read, over
             message = await receive()
             read += len(message.get("body", b""))
             if read > self._max_bytes:
+                over = True
                 raise self._too_large()
             return message
 
-        await self._app(scope, counted, send)
+        async def corrected(message: Message) -> None:
+            # FastAPI takes whatever stops it from reading a body for a body it cannot parse.
+            nonlocal answered
+            if not over:
+                await send(message)
+            elif not answered:
+                answered = True
+                await problem_response(self._too_large())(scope, receive, send)
+
+        await self._app(scope, counted, corrected)
 
     def _too_large(self) -> RequestTooLargeError:
         limit = self._max_bytes / (1 << 20)

@@ -167,6 +167,12 @@ TABLE: dict[type[Exception], Row] = {
     vocab_errors.ExchangeError: Row(
         "exchange_file", 422, "词表文件无法读取", "检查文件的编码、格式与表头。"
     ),
+    vocab_errors.ImportRefusedError: Row(
+        "import_refused",
+        422,
+        "导入的词表有误，整批未生效",
+        "逐行修改 problems 中的问题后重新导入。",
+    ),
     vocab_errors.EmbeddingError: Row("embedding_invalid", 500, "向量无法保存", "查看服务日志。"),
     vocab_errors.BackgroundError: Row(
         "background_invalid", 500, "背景库无法使用", "为当前模型重新生成背景库。"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -62,6 +63,8 @@ def problem_of(error: Exception) -> dict[str, Any]:
             problem[name] = value
     if isinstance(error, vocab_errors.BulkEditError):
         problem["problems"] = [problem_of(one) for one in error.problems]
+    elif isinstance(error, vocab_errors.ImportRefusedError):
+        problem["problems"] = [asdict(one) for one in error.problems]
     return problem
 
 
