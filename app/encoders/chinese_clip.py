@@ -176,7 +176,7 @@ def _are_weights(state: Mapping[Any, Any]) -> bool:
 
 
 def _unreadable(path: Path, error: Exception) -> ModelFileError:
-    if "Unsupported" in str(error) and "lobal" in str(error):
+    if "unsupported global" in str(error).lower():  # torch's words for a callable in a pickle
         return ModelFileError(
             f"权重文件 {path} 要求执行代码，已拒绝加载",
             field="checkpoint",
