@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,9 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+SIDEWAYS = (UPRIGHT[5], UPRIGHT[6], UPRIGHT[7], UPRIGHT[8])
 TIFF_TILE_WIDTH, TIFF_TILE_LENGTH = 322, 323
+PILLOW = r"PIL\."
 SMALLER = "请先缩小图片再传。"
 
 
@@ -73,11 +76,8 @@ def decode(data: bytes, limits: Limits) -> DecodedImage:
         opened.close()
         if turn is not None:
             image = image.transpose(turn)
-            width, height = (height, width) if turn in _SIDEWAYS else (width, height)
+            width, height = (height, width) if turn in SIDEWAYS else (width, height)
     return DecodedImage(image, width, height, form.name, hashlib.sha256(data).hexdigest())
-
-
-_SIDEWAYS = (UPRIGHT[5], UPRIGHT[6], UPRIGHT[7], UPRIGHT[8])
 
 
 def check_bytes(count: int, limits: Limits) -> None:
@@ -158,7 +158,7 @@ def _failures_of(form: Format, what: str) -> Iterator[None]:
 def _ignore_pillow_warnings() -> None:
     """Keeps Pillow's remarks on odd files out of the log; what matters reaches us as an error.
 
-    Not `catch_warnings`: it swaps a list of the whole process and decoding runs in many threads.
-    Adding the same filter again leaves the list as it was.
+    Not `catch_warnings`: it swaps a list of the whole process while other threads decode.
     """
-    warnings.filterwarnings("ignore", module=r"PIL\.")
+    if ("ignore", None, Warning, re.compile(PILLOW), 0) not in warnings.filters:
+        warnings.filterwarnings("ignore", module=PILLOW)

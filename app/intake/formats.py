@@ -99,13 +99,13 @@ def _webp_size(data: bytes) -> Size | None:
 
 
 JPEG = Format("JPEG", 10, "PIL.JpegImagePlugin:JpegImageFile")
-PNG = Format("PNG", 8, "PIL.PngImagePlugin:PngImageFile", _png_size)
-GIF = Format("GIF", 8, "PIL.GifImagePlugin:GifImageFile", _gif_size)
-BMP = Format("BMP", 8, "PIL.BmpImagePlugin:BmpImageFile", _bmp_size)
+PNG = Format("PNG", 9, "PIL.PngImagePlugin:PngImageFile", _png_size)
+GIF = Format("GIF", 6, "PIL.GifImagePlugin:GifImageFile", _gif_size)
+BMP = Format("BMP", 9, "PIL.BmpImagePlugin:BmpImageFile", _bmp_size)
 TIFF = Format("TIFF", 10, "PIL.TiffImagePlugin:TiffImageFile")
-WEBP = Format("WebP", 20, "PIL.WebPImagePlugin:WebPImageFile", _webp_size)
+WEBP = Format("WebP", 18, "PIL.WebPImagePlugin:WebPImageFile", _webp_size)
 AVIF = Format("AVIF", 18, "PIL.AvifImagePlugin:AvifImageFile")
-HEIF = Format("HEIC", 18, "pillow_heif.as_plugin:HeifImageFile")
+HEIF = Format("HEIC", 16, "pillow_heif.as_plugin:HeifImageFile")
 
 FORMATS = (JPEG, PNG, WEBP, GIF, BMP, TIFF, HEIF, AVIF)
 
