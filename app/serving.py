@@ -77,7 +77,8 @@ def serve(
 ) -> Exception | None:
     """Serves until a signal comes, and answers what kept it from starting, if anything did."""
     logging.basicConfig(level=log_level.upper(), format=LOG_FORMAT)
-    logging.getLogger("httpx").setLevel("WARNING")
+    for talkative in ("httpx", "alembic", "python_multipart"):
+        logging.getLogger(talkative).setLevel("ERROR")
     logging.getLogger("uvicorn.error").addFilter(_QuietFailure(app))
     # uvicorn raises the signal again once it has shut down; a stop that was asked for is success.
     for number in (signal.SIGTERM, signal.SIGINT):

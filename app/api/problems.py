@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import asdict
 from typing import Any
 
@@ -26,7 +25,6 @@ from app.api.validation import field_problems
 from index import errors as index_errors
 from vocab import errors as vocab_errors
 
-log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
