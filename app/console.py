@@ -82,8 +82,12 @@ class Steps:
 def show_error(console: Console, error: Exception) -> None:
     """An error as title, sentence and remedy."""
     problem = problem_of(error)
-    console.print(f"[bold red]{problem['title']}[/]：{escape(problem['detail'])}", highlight=False)
-    console.print(f"  解决办法：{escape(problem['remedy'])}", highlight=False)
+    console.print(
+        f"[bold red]{problem['title']}[/]：{escape(problem['detail'])}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(f"  解决办法：{escape(problem['remedy'])}", highlight=False, soft_wrap=True)
 
 
 def tag_table(results: list[tuple[str, Tagged | Problem]]) -> Table:

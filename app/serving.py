@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -84,6 +85,7 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     server = Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=30), ready)
-    server.run(sockets=[listener])
+    with contextlib.suppress(SystemExit):  # uvicorn's own way out of a start that failed
+        server.run(sockets=[listener])
     failure: Exception | None = getattr(app.state, "failure", None)
     return failure or (None if server.started else RuntimeError("the service did not start"))
