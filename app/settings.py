@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     )
     max_image_bytes: int = Field(32 * MIB, ge=1024, description="一张图片文件的字节上限。")
     max_image_pixels: int = Field(
-        80_000_000, ge=1, description="一张图片的像素上限（宽 × 高），挡住解压炸弹。"
+        100_000_000, ge=1, description="一张图片的像素上限（宽 × 高），挡住解压炸弹。"
     )
     max_images_per_request: int = Field(32, ge=1, le=10_000, description="一个请求里的图片数上限。")
     decode_threads: int = Field(

@@ -25,7 +25,6 @@ from app.api.validation import field_problems
 from index import errors as index_errors
 from vocab import errors as vocab_errors
 
-
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 
