@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -19,6 +21,8 @@ from app.errors import OverloadedError, SettingsError
 
 # Any number that no other program takes a lock on in this database: "tuqian" as six bytes.
 WRITER_LOCK = 0x74757169616E
+
+JOURNAL_WAIT_S = 30.0
 
 _WRITES = "tuqian_writes"
 
@@ -144,7 +148,7 @@ class Database:
             raise SettingsError(
                 f"缺少数据库驱动：{error}",
                 field="database_url",
-                remedy='请运行 pip install "psycopg[binary]"，或改用 sqlite:/// 地址。',
+                remedy='请运行 pip install "tuqian[postgres]"，或改用 sqlite:/// 地址。',
             ) from error
 
     def _connect_to_sqlite(self) -> Engine:
@@ -190,11 +194,26 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver must not begin transactions itself: it begins them late, and never IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(cursor)
     # FULL: an edit that was answered survives a power cut, not only a killed process.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    # For this one lock, which two processes want when they meet on a new file, SQLite does not
+    # wait by itself.
+    deadline = time.monotonic() + JOURNAL_WAIT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -116,12 +116,19 @@ class Edit:
         """Removes a tag. Its children lose it as a parent, which changes them in this edit."""
         self._existing(tag_id)
         self._check_match(tag_id, if_match)
+        self.delete_all([tag_id])
+
+    def delete_all(self, tag_ids: Collection[str]) -> None:
+        """Removes tags as `delete` does, all or none. Raises `TagNotFoundError`."""
+        gone = dict.fromkeys(self._existing(tag_id).tag.id for tag_id in tag_ids)
         orphans = [
-            Proposal(None, e.tag.id, replace(e.tag, parents=_without(e.tag.parents, tag_id)))
+            Proposal(None, e.tag.id, replace(e.tag, parents=kept))
             for e in self._draft.entries()
-            if tag_id in e.tag.parents
+            if e.tag.parents and e.tag.id not in gone
+            for kept in [tuple(parent for parent in e.tag.parents if parent not in gone)]
+            if kept != e.tag.parents
         ]
-        self._take([Proposal(None, tag_id, None), *orphans], [])
+        self._take([*(Proposal(None, tag_id, None) for tag_id in gone), *orphans], [])
 
     def merge(self, rows: Sequence[Mapping[str, object]]) -> tuple[Tag, ...]:
         """Adds or changes one tag for each row of fields, all or none.
@@ -250,10 +257,6 @@ def _one(change: Callable[[], Result]) -> Result:
     except BulkEditError as error:
         error.problems[0].item = None
         raise error.problems[0] from None
-
-
-def _without(parents: tuple[str, ...], tag_id: str) -> tuple[str, ...]:
-    return tuple(parent for parent in parents if parent != tag_id)
 
 
 def _key_of(row: Mapping[str, object]) -> str:

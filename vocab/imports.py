@@ -142,14 +142,12 @@ def _checked(fields: Mapping[str, object]) -> dict[str, object]:
 def _first_like(row: ImportRow, seen: dict[str, int]) -> int | None:
     """The earlier line about the same tag, if any: same id, or same name and no id to tell."""
     tag_id, key = str(row.fields.get("id", "")), name_key(str(row.fields["name"]))
-    # Ids hold no colon or space, so the three kinds of mark cannot be taken for each other.
-    marks = [f"id:{tag_id}"] if tag_id else [f"name:{key}", f"any:{key}"]
-    found = next((seen[mark] for mark in marks if mark in seen), None)
-    if tag_id:
-        found = found if found is not None else seen.get(f"name:{key}")
-    for mark in (f"id:{tag_id}" if tag_id else f"name:{key}", f"any:{key}"):
+    mine = f"id:{tag_id}" if tag_id else f"without id:{key}"
+    same = [mine, f"without id:{key}"] if tag_id else [f"named:{key}"]
+    first = next((seen[mark] for mark in same if mark in seen), None)
+    for mark in (mine, f"named:{key}"):
         seen.setdefault(mark, row.line)
-    return found
+    return first
 
 
 def _repeated(row: ImportRow, first: int) -> ImportProblem:
