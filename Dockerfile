@@ -35,7 +35,7 @@ ENV PATH=/opt/tuqian/bin:$PATH \
     TUQIAN_HOST=0.0.0.0 \
     TUQIAN_PORT=8000
 WORKDIR /data
-USER tuqian
+USER 10001:10001
 # 词表、下载的权重与背景库都在这里，容器本身不保存任何状态。
 VOLUME ["/data"]
 EXPOSE 8000
