@@ -113,7 +113,8 @@ def _cell(result: Tagged | Problem) -> str:
 def model_table(models: tuple[Model, ...], current: str) -> Table:
     """The catalogue, with what each model needs."""
     table = Table()
-    for column in ("模型", "说明", "许可", "状态"):
+    table.add_column("模型", no_wrap=True)
+    for column in ("说明", "许可", "状态"):
         table.add_column(column, overflow="fold")
     for model in models:
         ready = "可用" if not missing_packages(model) else "需要 make install-clip"
