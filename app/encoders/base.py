@@ -56,7 +56,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class TokenBatch:
-    """Texts as the text tower takes them: both arrays `(n, length) int64`, padded to the longest."""
+    """Texts for the text tower: both arrays `(n, length) int64`, padded to the longest."""
 
     ids: IntArray
     mask: IntArray
@@ -97,4 +97,5 @@ def unit_rows(vectors: NDArray[np.floating]) -> FloatArray:
     """`(n, d)` vectors scaled to unit length, as float32; a zero row stays zero."""
     rows = np.asarray(vectors, dtype=np.float32)
     norms = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    scaled: FloatArray = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    return scaled
