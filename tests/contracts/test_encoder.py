@@ -48,10 +48,11 @@ def open_clip(folder: Path) -> Encoder:
     from tests.fixtures.checkpoints import seeded
 
     seeded()
-    torch.save(library.create_model("ViT-S-32-alt").state_dict(), folder / "small.pt")
-    return load_open_clip(
-        "ViT-S-32-alt", models_dir=folder, checkpoint=folder / "small.pt", device="cpu"
-    )
+    path = folder / "small.pt"
+    torch.save(library.create_model("ViT-S-32-alt").state_dict(), path)
+    made = load_open_clip("ViT-S-32-alt", models_dir=folder, checkpoint=path, device="cpu")
+    path.unlink()  # a quarter of a gigabyte
+    return made
 
 
 def _require(*packages: str) -> None:
