@@ -47,7 +47,7 @@ class DualEncoder:
         """`(n, 3, size, size)` prepared pixels to `(n, dim) float32`, unit rows."""
         if len(pixels) == 0:
             return np.zeros((0, self.dim), dtype=np.float32)
-        return self._checked(unit_rows(self.image_tower(pixels)), "image")
+        return self._unit(self.image_tower(pixels), "图像")
 
     def encode_images(self, images: Sequence[Image.Image]) -> FloatArray:
         """Decoded RGB images to `(n, dim) float32`, unit rows."""
@@ -66,15 +66,20 @@ class DualEncoder:
         order = sorted(range(len(texts)), key=lambda position: len(texts[position]))
         for at in range(0, len(order), TEXT_BATCH):
             chosen = order[at : at + TEXT_BATCH]
-            vectors[chosen] = unit_rows(self.text_tower(self.tokenizer([texts[i] for i in chosen])))
-        return self._checked(vectors, "text")
+            tokens = self.tokenizer([texts[i] for i in chosen])
+            vectors[chosen] = self._unit(self.text_tower(tokens), "文本")
+        return vectors
 
     def close(self) -> None:
         """Closes both towers."""
         self.image_tower.close()
         self.text_tower.close()
 
-    def _checked(self, vectors: FloatArray, kind: str) -> FloatArray:
+    def _unit(self, vectors: FloatArray, kind: str) -> FloatArray:
+        # Before scaling: a row with a NaN has no length, and would pass as a zero row.
         if not np.isfinite(vectors).all():
-            raise EncoderError(f"the {kind} tower of {self.name} returned values that are not numbers")
-        return vectors
+            raise EncoderError(
+                f"模型 {self.name} 的{kind}塔输出了非数值结果",
+                remedy="请检查模型文件是否损坏；半精度溢出时请把 precision 设为 fp32 或 bf16。",
+            )
+        return unit_rows(vectors)

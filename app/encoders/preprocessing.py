@@ -35,7 +35,9 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         if self.interpolation not in RESAMPLING:
-            raise ModelFileError(f"preprocessing has an unknown interpolation {self.interpolation!r}")
+            raise ModelFileError(
+                f"preprocessing has an unknown interpolation {self.interpolation!r}"
+            )
         if self.fit not in ("squash", "crop"):
             raise ModelFileError(f"preprocessing has an unknown fit {self.fit!r}")
 
