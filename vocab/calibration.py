@@ -13,7 +13,7 @@ arXiv 2502.16911), with statistics from a bank in place of the test images; the 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,21 @@ class Calibration:
     spread: FloatArray
     manual: FloatArray
 
+    def joined(self, other: Calibration) -> Calibration:
+        """These tags and below them the other's, measured with the same probes and bank."""
+        return replace(
+            self,
+            mean=np.concatenate([self.mean, other.mean]),
+            spread=np.concatenate([self.spread, other.spread]),
+            manual=np.concatenate([self.manual, other.manual]),
+        )
+
+    def taken(self, rows: NDArray[np.int64]) -> Calibration:
+        """The tags at these rows, in their order."""
+        return replace(
+            self, mean=self.mean[rows], spread=self.spread[rows], manual=self.manual[rows]
+        )
+
     def image_means(self, images: FloatArray) -> FloatArray:
         """`(m, d)` image vectors to `(m,)`: each image's mean similarity over the probe set."""
         return np.asarray(images @ self.probe_mean, dtype=np.float32)
@@ -103,26 +118,24 @@ def calibrate(
     or going never moves them.
     """
     centred = tags - probe_mean
-    mean, spread = _mean_and_spread(centred, bank.vectors, model)
+    mean, spread = _mean_and_spread(centred, bank, model)
     return Calibration(model, probe_mean, mean, spread, manual)
 
 
 def _mean_and_spread(
-    centred: FloatArray, bank: FloatArray, model: ScoreModel
+    centred: FloatArray, bank: BackgroundBank, model: ScoreModel
 ) -> tuple[FloatArray, FloatArray]:
     """`(n, d)` centred tags over a `(b, d)` bank: `(n,)` means and `(n,)` positive spreads.
 
     Both are shrunk towards what is assumed without a bank (0 and the default spread), so that
     a handful of images moves them little.
     """
-    count = len(bank)
+    count = len(bank.vectors)
     weight = count / (count + model.shrinkage) if count else 0.0
     mean = np.zeros(len(centred), dtype=np.float64)
     variance = np.zeros(len(centred), dtype=np.float64)
     if count:
-        centre = bank.mean(axis=0, dtype=np.float64)
-        apart = bank - centre
-        covariance = apart.T @ apart / count
+        centre, covariance = bank.moments
         # var(t . x) = t' C t: the bank is read once, however many tags there are.
         mean = centred @ centre
         variance = np.maximum(np.einsum("nd,nd->n", centred @ covariance, centred), 0.0)

@@ -43,7 +43,14 @@ class Edit:
     """
 
     def __init__(
-        self, connection: Connection, base: Contents, *, author: str, reason: str, now: datetime
+        self,
+        connection: Connection,
+        base: Contents,
+        *,
+        author: str,
+        reason: str,
+        now: datetime,
+        new_id: Callable[[], str] = new_tag_id,
     ):
         self.author = author
         self.revision = base.revision + 1
@@ -51,7 +58,9 @@ class Edit:
         self._base = base
         self._reason = reason
         self._now = now
+        self._new_id = new_id
         self._draft = Draftbook(connection, base)
+        self._answers: list[tuple[str, str, str]] = []
 
     @property
     def outcome(self) -> Outcome:
@@ -73,6 +82,11 @@ class Edit:
     def get(self, tag_id: str) -> Tag:
         """The tag as the edit has it so far. Raises `TagNotFoundError`."""
         return self._existing(tag_id).tag
+
+    def version(self, tag_id: str) -> int:
+        """The revision that last changed the tag before this edit. Raises `TagNotFoundError`."""
+        entry = self._base.entries.get(tag_id)
+        return entry.revision if entry is not None else self._existing(tag_id).revision
 
     def create(self, draft: TagDraft) -> Tag:
         """Adds a tag and returns it with its id."""
@@ -173,7 +187,7 @@ class Edit:
 
     def remember(self, key: str, request_digest: str, answer: str) -> None:
         """Notes the answer to a request under the author's idempotency key, with this edit."""
-        remember(self._connection, self.author, key, request_digest, answer, self._now)
+        self._answers.append((key, request_digest, answer))
 
     def contents(self) -> Contents:
         """The vocabulary as it will be, with the revision of each tag."""
@@ -185,6 +199,8 @@ class Edit:
         if changes:
             revision = Revision(self.revision, self._now, self.author, self._reason, len(changes))
             write_edit(self._connection, revision, self._base.entries, changes)
+        for key, digest, answer in self._answers:
+            remember(self._connection, self.author, key, digest, answer, self._now)
 
     def _existing(self, tag_id: str) -> Entry:
         entry = self._draft.entry(tag_id)
@@ -214,7 +230,7 @@ class Edit:
             return Proposal(item, tag_id, replace(entry.tag, **values))
         if "name" not in values:
             raise InvalidTagError("缺少 name", field="name", remedy="新标签必须有名称。")
-        return Proposal(item, asked or new_tag_id(), Tag(id=asked or "-", **values), bool(asked))
+        return Proposal(item, asked or self._new_id(), Tag(id=asked or "-", **values), bool(asked))
 
     def _targeted(
         self, rows: Sequence[Mapping[str, object]], problems: list[VocabularyError]

@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlalchemy import Connection, select
 
 from vocab.contents import Contents, brought_up_to_date, head_of
-from vocab.edit import Edit
+from vocab.edit import Edit, new_tag_id
 from vocab.errors import StaleEditError, TagNotFoundError
 from vocab.history import diff, list_revisions, vocabulary_at
 from vocab.idempotency import forget, recall
@@ -120,8 +120,26 @@ class VocabularyStore:
             return diff(connection, older, newer)
 
     @contextmanager
+    def rehearsing(
+        self, author: str = "", *, new_id: Callable[[], str] = new_tag_id
+    ) -> Iterator[Edit]:
+        """An edit that checks everything, in a reading transaction: it keeps nothing and makes no
+        writer wait.
+        """
+        author = clean_line(author, field="author", limit=MAX_AUTHOR_LENGTH) or "anonymous"
+        with self._transactions.read() as connection:
+            base = self._read(connection)
+            yield Edit(connection, base, author=author, reason="", now=self._clock(), new_id=new_id)
+
+    @contextmanager
     def editing(
-        self, author: str, reason: str, *, if_match: int | None = None, dry_run: bool = False
+        self,
+        author: str,
+        reason: str,
+        *,
+        if_match: int | None = None,
+        dry_run: bool = False,
+        new_id: Callable[[], str] = new_tag_id,
     ) -> Iterator[Edit]:
         """An edit in the one writing transaction, which commits when the body is over.
 
@@ -138,7 +156,10 @@ class VocabularyStore:
                         f"词表已更新到版本 {base.revision}，提交所依据的是版本 {if_match}",
                         current_revision=base.revision,
                     )
-                edit = Edit(connection, base, author=author, reason=reason, now=self._clock())
+                now = self._clock()
+                edit = Edit(
+                    connection, base, author=author, reason=reason, now=now, new_id=new_id
+                )
                 yield edit
                 edit.write()
                 if dry_run:

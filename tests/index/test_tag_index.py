@@ -82,3 +82,27 @@ def test_vectors_of_another_length_are_refused() -> None:
         index.search(unit(np.random.default_rng(1), 1, 5), 1, KEY)
     with pytest.raises(VectorShapeError):
         TagIndex(np.zeros((2, 2), dtype=np.float64), KEY)  # type: ignore[arg-type]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(0, 20),
+    p=st.integers(0, 5),
+    picks=st.lists(st.integers(0, 10_000), max_size=30),
+    keep=st.integers(0, 20),
+)
+def test_a_rearranged_index_is_the_one_built_from_those_rows(
+    seed: int, n: int, p: int, picks: list[int], keep: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows, more = unit(rng, n, 6), unit(rng, p, 6)
+    together = np.concatenate([rows, more])
+    chosen = [*range(min(keep, n)), *(pick % (n + p) for pick in picks if n + p)]
+    wanted = np.asarray(chosen, dtype=np.int64)
+    index = TagIndex(rows, KEY)
+    made = index.rearranged(wanted, more)
+    assert np.array_equal(made.vectors, together[wanted])
+    assert made.model_key == KEY
+    assert np.array_equal(index.vectors, rows)
+    assert not made.vectors.flags.writeable
