@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -19,22 +20,29 @@ from app.api.problems import add_handlers
 from app.batching.admission import Gate
 from app.batching.batcher import Batcher
 from app.database import Database
+from app.editor import Editor
 from app.encoders.base import Encoder
 from app.encoders.catalog import CATALOG, open_encoder
+from app.follower import Follower
 from app.intake.limits import Limits
 from app.scoring import background_of, score_model_of
 from app.settings import Settings, load_settings
-from app.snapshot import FloatArray, Live, Snapshot, active_tags, build_snapshot
+from app.snapshot import Live, Measure
+from app.tag_vectors import TagVectors
 from app.tagger import Tagger
 from vocab.embeddings import EmbeddingStore
-from vocab.prompts import embed_tags
+from vocab.examples import ExampleStore
 from vocab.starter import starter_tags
-from vocab.store import VocabularyStore
+from vocab.store import VocabularyStore, now_utc
 from vocab.tags import Tag
 
 log = logging.getLogger(__name__)
 
 PROBES = 256
+# Edits wait for one another; more threads would only wait longer.
+EDITS_AT_ONCE = 4
+# How long a repeated request is answered as the first one was.
+ANSWERS_KEPT = timedelta(hours=24)
 
 # Told what begins, how much of it is done and how much there is; 0 of 0 where nobody can count.
 Report = Callable[[str, int, int], None]
@@ -67,7 +75,8 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
     )
     stack.callback(encoder.close)
     live = Live()
-    live.publish(first_snapshot(settings, database, encoder, report))
+    editor = vocabulary_of(settings, database, encoder, live, report)
+    stack.callback(Follower(database.data_version, editor.catch_up).close)
     batcher = Batcher(
         encoder.encode_pixels,
         max_batch=settings.max_batch,
@@ -88,45 +97,41 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         ),
         timeout_s=settings.request_timeout_s,
     )
-    return Service(tagger, live, CATALOG, settings.max_images_per_request)
+    editing = ThreadPoolExecutor(EDITS_AT_ONCE, thread_name_prefix="edit")
+    stack.callback(editing.shutdown)
+    return Service(tagger, live, CATALOG, settings.max_images_per_request, editor, editing)
 
 
-def first_snapshot(
-    settings: Settings, database: Database, encoder: Encoder, report: Report
-) -> Snapshot:
-    """The vocabulary in the store, seeded where it is new, as this model sees it."""
+def vocabulary_of(
+    settings: Settings, database: Database, encoder: Encoder, live: Live, report: Report
+) -> Editor:
+    """The vocabulary in the store, seeded where it is new, published as this model sees it."""
     store = VocabularyStore(database)
     if store.head() == 0:
         report("写入内置词表", 0, 0)
         with store.editing("tuqian", "内置词表") as edit:
             edit.create_all(starter_tags())
-    vocabulary = store.load()
-    vectors_kept = EmbeddingStore(database)
-
-    def embedded(step: str, tags: tuple[Tag, ...]) -> FloatArray:
-        return embed_tags(
-            tags,
-            encoder.encode_texts,
-            encoder.model_key,
-            vectors_kept,
-            dim=encoder.dim,
-            templates=settings.prompt_templates,
-            progress=lambda done, total: report(step, done, total),
-        )
-
-    tags = active_tags(vocabulary)
+    store.forget_answers(now_utc() - ANSWERS_KEPT)
+    vectors = TagVectors(
+        encoder,
+        EmbeddingStore(database),
+        ExampleStore(database),
+        settings.prompt_templates,
+        settings.example_weight,
+    )
     # Taken from what the project ships, so that no edit of the vocabulary moves a confidence.
     shipped = starter_tags()
     chosen = shipped[:: max(1, len(shipped) // PROBES)]
     probes = tuple(Tag(draft.name, draft.name, aliases=draft.aliases) for draft in chosen)
-    return build_snapshot(
-        vocabulary.revision,
-        tags,
-        embedded("计算标签向量", tags),
-        probe_mean=embedded("计算探针向量", probes).mean(axis=0),
+    probed = vectors.of(probes, lambda done, total: report("计算探针向量", done, total))
+    measure = Measure(
+        probe_mean=probed.mean(axis=0),
         bank=background_of(encoder, settings.data_dir),
         score_model=score_model_of(encoder),
     )
+    editor = Editor(store, vectors, measure, live)
+    editor.start(lambda done, total: report("计算标签向量", done, total))
+    return editor
 
 
 def create_app(settings: Settings | None = None, report: Report = silent) -> FastAPI:

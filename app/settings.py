@@ -51,6 +51,14 @@ class Settings(BaseSettings):
         DEFAULT_TEMPLATES,
         description="标签文本的提示模板（JSON 数组），`{}` 处填标签名；改动后重新计算向量。",
     )
+    example_weight: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description=(
+            "示例图在标签向量里的比重 w：向量 = 单位化((1−w)·文本 + w·示例均值)；0 表示只用文本。"
+        ),
+    )
     max_request_bytes: int = Field(
         64 * MIB, ge=1024, description="一个请求体的字节上限；调大可以一次传更多图，也更占内存。"
     )

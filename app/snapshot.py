@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import threading
+import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +20,12 @@ from vocab.calibration import Calibration, ScoreModel, calibrate
 from vocab.tags import Tag, Vocabulary
 
 FloatArray = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+_id_of = operator.attrgetter("id")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """The active tags at one revision; row i of the index and the calibration is `tags[i]`."""
 
@@ -32,7 +38,7 @@ class Snapshot:
     @cached_property
     def positions(self) -> Mapping[str, int]:
         """Row of each tag, by its id."""
-        return {tag.id: row for row, tag in enumerate(self.tags)}
+        return dict(zip(map(_id_of, self.tags), range(len(self.tags)), strict=True))
 
     @cached_property
     def categories(self) -> Mapping[str, NDArray[np.int64]]:
@@ -41,6 +47,26 @@ class Snapshot:
         for row, tag in enumerate(self.tags):
             rows.setdefault(tag.category, []).append(row)
         return {name: np.asarray(found, dtype=np.int64) for name, found in rows.items()}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What every tag of a model is measured with; no edit of the vocabulary changes it.
+
+    `probe_mean (d,) float32` is the mean vector of the probe set.
+    """
+
+    probe_mean: FloatArray
+    bank: BackgroundBank
+    score_model: ScoreModel
+
+    def calibrate(self, vectors: FloatArray, manual: FloatArray | None = None) -> Calibration:
+        """`(n, d)` tag vectors and `(n,)` thresholds of operators, NaN or none where there is none,
+        to the numbers of each tag by itself.
+        """
+        if manual is None:
+            manual = np.full(len(vectors), np.nan, dtype=np.float32)
+        return calibrate(vectors, self.probe_mean, self.bank, self.score_model, manual)
 
 
 def active_tags(vocabulary: Vocabulary) -> tuple[Tag, ...]:
@@ -58,15 +84,62 @@ def build_snapshot(
     score_model: ScoreModel,
 ) -> Snapshot:
     """A snapshot of tags and their `(n, d) float32` unit vectors; slow, and changes nothing."""
-    manual = np.asarray(
-        [np.nan if tag.threshold is None else tag.threshold for tag in tags], dtype=np.float32
-    )
     return Snapshot(
         revision=revision,
         model_key=bank.model_key,
         tags=tags,
         index=TagIndex(vectors, bank.model_key),
-        calibration=calibrate(vectors, probe_mean, bank, score_model, manual),
+        calibration=calibrate(vectors, probe_mean, bank, score_model, _manual(tags)),
+    )
+
+
+def kept_rows(base: Snapshot, tags: tuple[Tag, ...]) -> Rows:
+    """`(n,) int64`: for each of the tags its row in `base`, or -1 where it is new or changed.
+
+    The loops run in C: among 100,000 tags an edit looks for the one that differs.
+    """
+    found = list(map(base.positions.get, map(_id_of, tags), repeat(-1)))
+    rows = np.fromiter(found, np.int64, len(found))
+    if not base.tags:
+        return rows
+    same = map(operator.is_, map(base.tags.__getitem__, found), tags)
+    for row in np.flatnonzero(~np.fromiter(same, bool, len(tags))):
+        # Read anew from the database, a tag is another object with the same fields.
+        if base.tags[found[row]] != tags[row]:
+            rows[row] = -1
+    return rows
+
+
+def next_snapshot(
+    base: Snapshot,
+    revision: int,
+    tags: tuple[Tag, ...],
+    rows: Rows,
+    vectors: FloatArray,
+    calibration: Calibration,
+) -> Snapshot:
+    """A snapshot of `tags` that takes over what `base` knows of those that did not change.
+
+    `rows` says where each tag lies: in `base`, or below it in `vectors (p, d)` and `calibration`,
+    which hold the new and changed ones. Nothing is computed again; the arrays are copied once.
+    """
+    taken = base.calibration.joined(calibration).taken(rows)
+    manual = taken.manual.copy()
+    for row in np.flatnonzero(rows >= len(base.tags)):
+        manual[row] = _manual((tags[row],))[0]
+    return Snapshot(
+        revision=revision,
+        model_key=base.model_key,
+        tags=tags,
+        index=base.index.rearranged(rows, vectors),
+        calibration=replace(taken, manual=manual),
+    )
+
+
+def _manual(tags: tuple[Tag, ...]) -> FloatArray:
+    """`(n,) float32`: the operators' own thresholds, NaN where there is none."""
+    return np.asarray(
+        [np.nan if tag.threshold is None else tag.threshold for tag in tags], dtype=np.float32
     )
 
 
@@ -76,6 +149,14 @@ class Live:
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
         self._publishing = threading.Lock()
+        self._published: list[weakref.ref[Snapshot]] = []
+
+    @property
+    def alive(self) -> int:
+        """How many published snapshots are in memory: the current one and those that requests
+        still hold. A number that grows is a leak.
+        """
+        return sum(1 for published in self._published if published() is not None)
 
     def current(self) -> Snapshot:
         """The newest snapshot; take it once a request and pass it on."""
@@ -94,4 +175,6 @@ class Live:
             if self._snapshot is not None and snapshot.revision < self._snapshot.revision:
                 return False
             self._snapshot = snapshot
+            held = [known for known in self._published if known() not in (None, snapshot)]
+            self._published = [*held, weakref.ref(snapshot)]
             return True

@@ -60,12 +60,14 @@ class TagIndex:
 
         The one copy an edit makes: rows that keep their places go over in blocks.
         """
-        copied = np.empty((len(rows), self.dim), dtype=np.float32)
         kept = len(self)
         # Rows up to the first that moved, which in most edits is all of them, are one block.
         count = min(len(rows), kept)
         moved = np.flatnonzero(rows[:count] != np.arange(count))
         block = int(moved[0]) if len(moved) else count
+        if block == len(rows) == kept:
+            return self
+        copied = np.empty((len(rows), self.dim), dtype=np.float32)
         copied[:block] = self._rows[:block]
         rest = rows[block:]
         old = rest < kept

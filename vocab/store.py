@@ -121,14 +121,19 @@ class VocabularyStore:
 
     @contextmanager
     def rehearsing(
-        self, author: str = "", *, new_id: Callable[[], str] = new_tag_id
+        self,
+        author: str,
+        *,
+        if_match: int | None = None,
+        new_id: Callable[[], str] = new_tag_id,
     ) -> Iterator[Edit]:
-        """An edit that checks everything, in a reading transaction: it keeps nothing and makes no
-        writer wait.
+        """An edit that checks as `editing` does, in a reading transaction: it keeps nothing and
+        makes no writer wait.
         """
         author = clean_line(author, field="author", limit=MAX_AUTHOR_LENGTH) or "anonymous"
         with self._transactions.read() as connection:
             base = self._read(connection)
+            _check_match(base, if_match)
             yield Edit(connection, base, author=author, reason="", now=self._clock(), new_id=new_id)
 
     @contextmanager
@@ -151,15 +156,9 @@ class VocabularyStore:
         try:
             with self._transactions.write() as connection:
                 base = self._read(connection)
-                if if_match is not None and if_match != base.revision:
-                    raise StaleEditError(
-                        f"词表已更新到版本 {base.revision}，提交所依据的是版本 {if_match}",
-                        current_revision=base.revision,
-                    )
+                _check_match(base, if_match)
                 now = self._clock()
-                edit = Edit(
-                    connection, base, author=author, reason=reason, now=now, new_id=new_id
-                )
+                edit = Edit(connection, base, author=author, reason=reason, now=now, new_id=new_id)
                 yield edit
                 edit.write()
                 if dry_run:
@@ -194,6 +193,14 @@ class VocabularyStore:
             newest = self._newest
             if newest is None or newest.revision <= contents.revision:
                 self._newest = contents
+
+
+def _check_match(base: Contents, if_match: int | None) -> None:
+    if if_match is not None and if_match != base.revision:
+        raise StaleEditError(
+            f"词表已更新到版本 {base.revision}，提交所依据的是版本 {if_match}",
+            current_revision=base.revision,
+        )
 
 
 class _DryRunError(Exception):

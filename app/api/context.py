@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from fastapi import Request
 
+from app.editor import Editor
 from app.encoders.catalog import Model
 from app.errors import NotReadyError
 from app.snapshot import Live
@@ -20,6 +22,8 @@ class Service:
     live: Live
     models: tuple[Model, ...]
     max_images: int
+    editor: Editor
+    editing: Executor
 
 
 def service_of(request: Request) -> Service:
