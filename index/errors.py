@@ -21,3 +21,15 @@ class ModelMismatchError(VectorIndexError):
 
 class VectorShapeError(VectorIndexError):
     """The vectors have another length, type or number of dimensions than the index takes."""
+
+
+class ImageNotFoundError(VectorIndexError):
+    """No stored image of this model has that id."""
+
+
+class InvalidImageError(VectorIndexError):
+    """What should be stored with an image breaks a rule: its id, metadata or vector."""
+
+
+class StorageFullError(VectorIndexError):
+    """The disk has no room; nothing of the write remains."""
