@@ -12,9 +12,10 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from app.api import health, tag
+from app.api import health, tag, vocabulary, vocabulary_files, vocabulary_history
 from app.api.body_limit import BodyLimit
 from app.api.context import Service
+from app.api.editing import add_stale_handler
 from app.api.openapi import DESCRIPTION, complete_openapi
 from app.api.problems import add_handlers
 from app.batching.admission import Gate
@@ -39,6 +40,7 @@ from vocab.tags import Tag
 log = logging.getLogger(__name__)
 
 PROBES = 256
+VOCABULARY = (vocabulary.router, vocabulary_files.router, vocabulary_history.router)
 # Edits wait for one another; more threads would only wait longer.
 EDITS_AT_ONCE = 4
 # How long a repeated request is answered as the first one was.
@@ -99,7 +101,15 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
     )
     editing = ThreadPoolExecutor(EDITS_AT_ONCE, thread_name_prefix="edit")
     stack.callback(editing.shutdown)
-    return Service(tagger, live, CATALOG, settings.max_images_per_request, editor, editing)
+    return Service(
+        tagger,
+        live,
+        CATALOG,
+        settings.max_images_per_request,
+        editor,
+        editing,
+        Gate(settings.max_queue, "修改"),
+    )
 
 
 def vocabulary_of(
@@ -160,6 +170,9 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
     app.add_middleware(BodyLimit, max_request_bytes=chosen.max_request_bytes)
     app.include_router(tag.router)
     app.include_router(health.router)
+    for router in VOCABULARY:
+        app.include_router(router)
     add_handlers(app)
+    add_stale_handler(app)
     complete_openapi(app)
     return app

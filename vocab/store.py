@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
 from typing import Protocol
@@ -17,7 +17,7 @@ from vocab.history import diff, list_revisions, vocabulary_at
 from vocab.idempotency import forget, recall
 from vocab.names import clean_line, clean_text
 from vocab.search import find_tags
-from vocab.tables import tags
+from vocab.tables import batches, tags
 from vocab.tag_json import tag_from_json
 from vocab.tags import Revision, StoredTag, Tag, TagPage, Vocabulary, VocabularyDiff
 
@@ -76,6 +76,20 @@ class VocabularyStore:
                 f"没有 id 为 {tag_id[:64]} 的标签", field="id", remedy="请先查询标签列表。"
             )
         return StoredTag(tag_from_json(tag_id, row.body), row.revision)
+
+    def many(self, tag_ids: Iterable[str]) -> tuple[Tag, ...]:
+        """The tags with these ids, in no particular order; unknown ids are passed over."""
+        wanted = sorted(set(tag_ids))
+        if not wanted:
+            return ()
+        with self._transactions.read() as connection:
+            return tuple(
+                tag_from_json(row.id, row.body)
+                for some in batches(wanted)
+                for row in connection.execute(
+                    select(tags.c.id, tags.c.body).where(tags.c.id.in_(some))
+                )
+            )
 
     def get(self, tag_id: str) -> Tag:
         """A tag. Raises `TagNotFoundError`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from app.batching.admission import Gate
 from app.editor import Editor
 from app.encoders.catalog import Model
 from app.errors import NotReadyError
@@ -24,6 +25,7 @@ class Service:
     max_images: int
     editor: Editor
     editing: Executor
+    edit_gate: Gate
 
 
 def service_of(request: Request) -> Service:

@@ -30,6 +30,7 @@ async def readyz(request: Request) -> ReadyOut:
         model=service.tagger.encoder.name,
         vocabulary_revision=snapshot.revision,
         tags=len(snapshot.tags),
+        live_snapshots=service.live.alive,
     )
 
 

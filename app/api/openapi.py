@@ -8,6 +8,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.schemas import TagRequest
+from app.api.vocabulary_schemas import PreviewIn, RollbackIn, TagChangesIn, TagIn, TagsIn
+
+# The bodies whose routes read them themselves.
+READ_BY_HAND = (TagRequest, TagIn, TagsIn, TagChangesIn, PreviewIn, RollbackIn)
 
 DESCRIPTION = """
 图片进，中文标签出。错误一律是 `application/problem+json`（RFC 9457），
@@ -107,10 +111,11 @@ def complete_openapi(app: FastAPI) -> None:
                 description=app.description,
                 routes=app.routes,
             )
-            body = TagRequest.model_json_schema(ref_template="#/components/schemas/{model}")
             known = schema.setdefault("components", {}).setdefault("schemas", {})
-            known.update(body.pop("$defs", {}))
-            known["TagRequest"] = body
+            for model in READ_BY_HAND:
+                body = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                known.update(body.pop("$defs", {}))
+                known[model.__name__] = body
             app.openapi_schema = schema
         return app.openapi_schema
 

@@ -144,6 +144,9 @@ class ReadyOut(BaseModel):
     model: str
     vocabulary_revision: int
     tags: int
+    live_snapshots: int = Field(
+        description="内存中的词表快照数：当前的一个，加上进行中的请求还在用的；持续增长说明有泄漏。"
+    )
 
 
 class ModelOut(BaseModel):

@@ -17,8 +17,9 @@ class Gate:
     is not refused for ever.
     """
 
-    def __init__(self, capacity: int):
+    def __init__(self, capacity: int, things: str = "图片"):
         self._capacity = capacity
+        self._things = things
         self._inside = 0
         self._lock = threading.Lock()
 
@@ -33,7 +34,7 @@ class Gate:
         with self._lock:
             if self._inside and self._inside + images > self._capacity:
                 raise OverloadedError(
-                    f"正在处理的图片已有 {self._inside} 张，上限 {self._capacity} 张"
+                    f"正在处理的{self._things}已有 {self._inside}，上限 {self._capacity}"
                 )
             self._inside += images
         try:
