@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,10 +81,17 @@ def rows_of(snapshot: Snapshot, options: Options) -> Rows:
     return np.sort(np.concatenate(found))
 
 
-def choose(snapshot: Snapshot, numbers: Numbers, rows: Rows, top_k: int) -> tuple[TagHit, ...]:
-    """The tags among `rows` that reach their thresholds, strongest first, `top_k` at most."""
+def choose(
+    snapshot: Snapshot, numbers: Numbers, rows: Rows, top_k: int, *, keep_parents: bool = True
+) -> tuple[TagHit, ...]:
+    """The tags among `rows` that reach their thresholds, strongest first, `top_k` at most.
+
+    Of an exclusive group (室内, 室外) only the strongest is one. Without `keep_parents` a tag is
+    left out where a descendant of it is chosen: a corgi and a dog are one finding.
+    """
     passed = rows[numbers.similarities[rows] >= numbers.thresholds[rows]]
-    return _hits(snapshot, numbers, _strongest(numbers, passed, top_k))
+    order = _strongest(numbers, passed, len(passed))
+    return _hits(snapshot, numbers, _distinct(snapshot, order, top_k, keep_parents))
 
 
 def nearest_misses(snapshot: Snapshot, numbers: Numbers, rows: Rows) -> tuple[TagHit, ...]:
@@ -98,7 +105,8 @@ def with_parents(
     """The tags with every ancestor among `rows` that was not chosen itself, strongest first.
 
     What is a corgi is at least as surely a dog: an ancestor has the confidence of its surest
-    descendant where its own is lower. The other numbers are its own.
+    descendant where its own is lower. The other numbers are its own. An ancestor of an exclusive
+    group stays out where the group has a tag already.
     """
     allowed = set(rows.tolist())
     found = {hit.tag.id: hit for hit in tags}
@@ -110,7 +118,45 @@ def with_parents(
             known = found.get(tag.id) or _hits(snapshot, numbers, [row])[0]
             surest = max(known.confidence, hit.confidence)
             found[tag.id] = replace(known, confidence=surest, implied=True)
-    return tuple(sorted(found.values(), key=lambda hit: -hit.confidence))
+    return tuple(sorted(_one_a_group(found.values()), key=lambda hit: -hit.confidence))
+
+
+def _distinct(
+    snapshot: Snapshot, order: Sequence[int], top_k: int, keep_parents: bool
+) -> list[int]:
+    """The first `top_k` of `order` that say something the others do not, in the same order.
+
+    The walk ends when they are found, so it is short however many tags have passed.
+    """
+    kept: dict[int, None] = {}
+    groups: set[str] = set()
+    above: set[int] = set()  # the ancestors of those kept
+    for row in order:
+        if len(kept) == top_k:
+            break
+        tag = snapshot.tags[row]
+        if tag.exclusive_group in groups or (not keep_parents and row in above):
+            continue
+        kept[row] = None
+        if tag.exclusive_group:
+            groups.add(tag.exclusive_group)
+        if not keep_parents:
+            ancestors = _ancestors(snapshot, tag)
+            above.update(ancestors)
+            for ancestor in ancestors:
+                kept.pop(ancestor, None)
+    return list(kept)
+
+
+def _one_a_group(hits: Iterable[TagHit]) -> list[TagHit]:
+    """The hits without those whose exclusive group a better one has: one chosen, or a surer one."""
+    taken: set[str] = set()
+    kept: list[TagHit] = []
+    for hit in sorted(hits, key=lambda hit: (hit.implied, -hit.confidence)):
+        if hit.tag.exclusive_group not in taken:
+            kept.append(hit)
+            taken |= {hit.tag.exclusive_group} - {""}
+    return kept
 
 
 def _strongest(numbers: Numbers, rows: Rows, count: int) -> list[int]:

@@ -174,7 +174,7 @@ def _decided(
     snapshot: Snapshot, image: Pixels, numbers: Numbers, rows: NDArray[np.int64], options: Options
 ) -> Tagged:
     """The tags of one image, or its nearest misses."""
-    tags = choose(snapshot, numbers, rows, options.top_k)
+    tags = choose(snapshot, numbers, rows, options.top_k, keep_parents=options.include_parents)
     misses = () if tags else nearest_misses(snapshot, numbers, rows)
     if options.include_parents:
         tags = with_parents(snapshot, numbers, rows, tags)

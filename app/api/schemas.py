@@ -29,7 +29,11 @@ class OptionsIn(RequestModel):
         [], max_length=100, description="只返回这些类别的标签；空表示全部。"
     )
     include_parents: StrictBool = Field(
-        False, description="同时返回上级标签（`implied` 为 true）。"
+        False,
+        description=(
+            "同时返回上级标签：由下级带出的 `implied` 为 true；"
+            "不填时，选中了下级就不再重复报告它的上级。"
+        ),
     )
     duplicates: StrictBool = Field(False, description="报告重复图片（当前版本尚不支持）。")
     index: StrictBool = Field(False, description="保存图片向量（当前版本尚不支持）。")

@@ -148,3 +148,69 @@ def test_what_is_chosen_is_sorted_passed_and_the_best(
     passing = sorted((float(s) for s in view.similarities if s >= view.thresholds[0]), reverse=True)
     assert [hit.similarity for hit in hits] == pytest.approx(passing[:top_k])
     assert all(0 <= hit.confidence <= 1 for hit in hits)
+
+
+def test_a_parent_of_a_chosen_tag_is_not_a_second_finding(snapshot: Snapshot) -> None:
+    view = numbers(0.6, 0.95, 0.8, 0.7, 0.9)
+    assert names(choose(snapshot, view, EVERY, 10, keep_parents=False)) == ["sea", "corgi"]
+    assert names(choose(snapshot, view, EVERY, 10)) == ["animal", "sea", "dog", "corgi", "living"]
+
+
+def test_a_parent_that_gives_way_leaves_its_place_to_another_tag(snapshot: Snapshot) -> None:
+    view = numbers(0.0, 0.95, 0.8, 0.0, 0.6)
+    assert names(choose(snapshot, view, EVERY, 2, keep_parents=False)) == ["dog", "sea"]
+
+
+def group_snapshot() -> Snapshot:
+    tags = (
+        Tag("indoor", "室内", exclusive_group="场所"),
+        Tag("outdoor", "室外", exclusive_group="场所"),
+        Tag("room", "卧室", parents=("indoor",)),
+        Tag("beach", "沙滩", parents=("outdoor",)),
+        Tag("cat", "猫"),
+    )
+    return build_snapshot(
+        1,
+        tags,
+        np.eye(N, dtype=np.float32),
+        probe_mean=np.zeros(N, dtype=np.float32),
+        bank=BackgroundBank.empty("m", N),
+        score_model=MODEL,
+    )
+
+
+def test_of_an_exclusive_group_only_the_stronger_is_reported() -> None:
+    view = numbers(0.7, 0.8, 0.0, 0.0, 0.6)
+    assert names(choose(group_snapshot(), view, EVERY, 10)) == ["outdoor", "cat"]
+    assert names(choose(group_snapshot(), view, EVERY, 2)) == ["outdoor", "cat"]
+
+
+def test_an_implied_parent_gives_way_to_a_chosen_tag_of_its_group() -> None:
+    snapshot = group_snapshot()
+    view = numbers(0.0, 0.6, 0.9, 0.0, 0.0)
+    hits = with_parents(snapshot, view, EVERY, choose(snapshot, view, EVERY, 10))
+    assert {hit.tag.id for hit in hits} == {"room", "outdoor"}
+
+
+def test_of_two_implied_parents_of_one_group_the_surer_is_reported() -> None:
+    snapshot = group_snapshot()
+    view = numbers(0.0, 0.0, 0.8, 0.9, 0.0)
+    hits = with_parents(snapshot, view, EVERY, choose(snapshot, view, EVERY, 10))
+    assert {hit.tag.id for hit in hits} == {"room", "beach", "outdoor"}
+
+
+@given(
+    st.lists(st.floats(-1, 1, width=32), min_size=N, max_size=N),
+    st.integers(1, 9),
+)
+def test_no_finding_says_what_another_says(similarities: list[float], top_k: int) -> None:
+    snapshot = group_snapshot()
+    view = numbers(*similarities, threshold=0.0)
+    hits = choose(snapshot, view, EVERY, top_k, keep_parents=False)
+    found = {hit.tag.id for hit in hits}
+    assert len(hits) <= top_k
+    assert not any(parent in found for hit in hits for parent in hit.tag.parents)
+    groups = [hit.tag.exclusive_group for hit in hits if hit.tag.exclusive_group]
+    assert len(groups) == len(set(groups))
+    strengths = [hit.similarity for hit in hits]
+    assert strengths == sorted(strengths, reverse=True)
