@@ -1,0 +1,225 @@
+"""The stored images of one model, as the service sees them: the store and its indexes together."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.duplicates import Candidate, Duplicate, DuplicateRules, judge
+from index.filters import matching
+from index.fingerprint import Print
+from index.hash_index import HashIndex
+from index.image_index import ImageIndex, Numbers, Shape
+from index.image_store import ImageStore
+from index.images import Added, Filters, NewImage, StoredImage
+from index.local_check import Evidence, Features, compare, features
+from index.transactions import Transactions
+from index.vectors import FloatArray, checked_vector
+
+log = logging.getLogger(__name__)
+
+# The cache files are written after so many changes, and at the end.
+CHANGES_BETWEEN_SAVES = 20_000
+# Features of stored pictures kept in memory, some 200 KB each.
+FEATURES_KEPT = 256
+
+
+@dataclass(frozen=True)
+class Query:
+    """An image to be recognised: `vector (d,)`, `copy_vector (c,)` where the model has one."""
+
+    sha256: str
+    print: Print
+    vector: FloatArray
+    copy_vector: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """One stored image of a search."""
+
+    image: StoredImage
+    similarity: float
+
+
+class ImageCollection:
+    """Adds and deletes in the database first, then in the indexes. Safe to share between threads.
+
+    An index holds what the database holds: a start compares the numbers of both and adds or
+    removes what differs, so a cache file may be outdated, damaged or missing.
+    """
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        store: ImageStore,
+        folder: Path,
+        *,
+        rules: DuplicateRules | None = None,
+        shape: Shape | None = None,
+    ):
+        self.store = store
+        self.rules = rules or DuplicateRules()
+        self._transactions = transactions
+        self._folder = folder
+        self._writing = threading.Lock()
+        self._changes = 0
+        self._index = ImageIndex(store.model_key, store.dim, shape)
+        self._copies = (
+            ImageIndex(store.model_key, store.copy_dim, shape) if store.copy_dim else None
+        )
+        self._hashes = HashIndex()
+        self._features = lru_cache(FEATURES_KEPT)(self._features_of)
+        self._open()
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    @property
+    def model_key(self) -> str:
+        """The model whose images these are."""
+        return self.store.model_key
+
+    def add(self, image: NewImage) -> Added:
+        """Stores an image; when this returns it survives a crash and is found by every search.
+
+        Raises as `ImageStore.add`.
+        """
+        with self._writing:
+            added = self.store.add(image)
+            self._forget(added.removed)
+            if added.new_content:
+                self._learn([added.number])
+        return added
+
+    def delete(self, name: str) -> None:
+        """Forgets a name, and the image with its last one. Raises `ImageNotFoundError`."""
+        with self._writing:
+            self._forget(self.store.delete(name))
+
+    def get(self, name: str) -> StoredImage:
+        """The image of that name. Raises `ImageNotFoundError`."""
+        return self.store.get(name)
+
+    def vector_of(self, name: str) -> FloatArray:
+        """`(d,) float32` of a stored image. Raises `ImageNotFoundError`."""
+        (batch,) = self.store.vectors([self.store.get(name).number])
+        vector: FloatArray = batch.vectors[0]
+        return vector
+
+    def matching(self, filters: Filters) -> Numbers:
+        """`(n,) int64`: the numbers of the images that pass."""
+        return matching(self._transactions, self.model_key, filters)
+
+    def search(
+        self, vector: FloatArray, count: int, *, skip: int = 0, filters: Filters | None = None
+    ) -> list[Found]:
+        """Images `skip` to `skip + count` of those nearest to a `(d,)` unit vector, best first."""
+        checked_vector(vector, self.store.dim)
+        among = None if filters is None or filters.ask_nothing else self.matching(filters)
+        matches = self._index.search(vector, skip + count, self.model_key, among=among)
+        numbers = matches.numbers[skip:].tolist()
+        images = self.store.load(numbers)
+        pairs = zip(numbers, matches.similarities[skip:].tolist(), strict=True)
+        return [Found(images[number], sim) for number, sim in pairs if number in images]
+
+    def duplicates(self, query: Query, count: int = 10) -> list[Duplicate]:
+        """The stored images that the query is a copy of or similar to, surest first."""
+        same = self.store.same_bytes(query.sha256)
+        digest = query.print.fingerprint.pixel_digest
+        same += [n for n in self.store.same_pixels(digest) if n not in same]
+        exact = [Duplicate(number, "exact", 1.0) for number in same]
+        candidates = [one for one in self._candidates(query) if one.number not in same]
+        picture: list[Features] = []  # made when the first candidate asks for it
+
+        def look(number: int) -> Evidence:
+            if not picture:
+                picture.append(features(query.print.fingerprint.thumbnail))
+            stored = self._features(number)
+            return compare(stored, picture[0]) if stored is not None else Evidence(0, 0.0)
+
+        speaks = query.print.fingerprint.quality >= self.rules.hash_quality
+        return (exact + judge(candidates, self.rules, look, hash_speaks=speaks))[:count]
+
+    def save(self) -> None:
+        """Writes the cache files; without them the next start is slower, and that is all."""
+        self._index.save(self._path("vectors"))
+        if self._copies is not None:
+            self._copies.save(self._path("copies"))
+
+    def _candidates(self, query: Query) -> list[Candidate]:
+        """What the vectors and the hashes of all turns and mirrors bring near."""
+        index, vector = self._index, query.vector
+        if self._copies is not None and query.copy_vector is not None:
+            index, vector = self._copies, query.copy_vector
+        matches = index.search(vector, self.rules.vector_candidates, self.model_key)
+        similar = dict(zip(matches.numbers.tolist(), matches.similarities.tolist(), strict=True))
+        bits = self._hashes.near(
+            query.print.hashes, self.rules.vector_candidates, self.rules.hash_candidate
+        )
+        found = []
+        for number in similar.keys() | bits.keys():
+            if number not in similar:
+                stored = index.vector(number)
+                similar[number] = float(stored @ vector) if stored is not None else 0.0
+            found.append(Candidate(number, similar[number], bits.get(number)))
+        return found
+
+    def _features_of(self, number: int) -> Features | None:
+        stored = self.store.thumbnails([number])
+        return features(stored[number]) if number in stored else None
+
+    def _open(self) -> None:
+        stored = self.store.numbers()
+        kinds = [("vectors", self._index), ("copies", self._copies)]
+        missing = stored
+        for kind, index in kinds:
+            if index is not None and index.restore(self._path(kind)):
+                index.remove(np.setdiff1d(index.numbers(), stored))
+        held = self._index.numbers()
+        if self._copies is not None:
+            held = np.intersect1d(held, self._copies.numbers())
+        missing = np.setdiff1d(stored, held)
+        if len(missing):
+            log.info("bringing %d of %d images into the index", len(missing), len(stored))
+        self._learn(missing.tolist(), hashes=False)
+        for numbers, hashes in self.store.hashes():
+            self._hashes.add(numbers, hashes)
+
+    def _learn(self, numbers: Sequence[int], *, hashes: bool = True) -> None:
+        if not numbers:
+            return
+        for batch in self.store.vectors(numbers):
+            self._index.add(batch.numbers, batch.vectors, self.model_key)
+            if self._copies is not None and batch.copies is not None:
+                self._copies.add(batch.numbers, batch.copies, self.model_key)
+            if hashes:
+                self._hashes.add(batch.numbers, batch.hashes)
+        self._count(len(numbers))
+
+    def _forget(self, numbers: tuple[int, ...]) -> None:
+        if not numbers:
+            return
+        gone: NDArray[np.int64] = np.asarray(numbers, dtype=np.int64)
+        self._index.remove(gone)
+        if self._copies is not None:
+            self._copies.remove(gone)
+        self._hashes.remove(gone)
+        self._count(len(numbers))
+
+    def _count(self, changes: int) -> None:
+        self._changes += changes
+        if self._changes >= CHANGES_BETWEEN_SAVES:
+            self._changes = 0
+            self.save()
+
+    def _path(self, kind: str) -> Path:
+        safe = "".join(c if c.isalnum() or c in "-." else "_" for c in self.model_key)
+        return self._folder / f"{safe}.{kind}.faiss"

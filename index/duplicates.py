@@ -1,0 +1,110 @@
+"""Calling two images the same: the tiers, their thresholds, and the evidence for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from index.local_check import NOTHING, Evidence
+
+Tier = Literal["exact", "near", "similar"]
+TIERS: tuple[Tier, ...] = ("exact", "near", "similar")
+
+
+@dataclass(frozen=True)
+class DuplicateRules:
+    """Every threshold of the verdict; `bench/duplicates.py` measures them.
+
+    `hash_*` are bits of 256 in which two PDQ hashes differ, `vector_*` similarities of
+    copy-detection vectors (of the usual ones where a model has no others).
+    """
+
+    hash_sure: int = 40
+    """Up to here the hashes alone say near, unless the vectors object."""
+
+    vector_objects: float = 0.2
+    """Below this the vectors object to the hashes, and the local check decides."""
+
+    hash_candidate: int = 96
+    """Up to here a hash makes an image worth the local check."""
+
+    hash_quality: int = 50
+    """Below this quality (of 100) a picture is so flat that its hash says nothing."""
+
+    vector_candidates: int = 20
+    """How many of the nearest by vector are worth a look."""
+
+    checks: int = 10
+    """How many of the best candidates are compared keypoint by keypoint."""
+
+    inliers: int = 12
+    """Keypoints that must move by one map for the local check to say near."""
+
+    agreement: float = 0.6
+    """Part of the blocks that must show the same; a burst of one scene stays below."""
+
+    vector_similar: float = 0.75
+    """From here on two images are similar."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A stored image that may be the query's: `similarity` None where no vector spoke for it."""
+
+    number: int
+    similarity: float
+    hash_bits: int | None
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """The verdict on one stored image, with what it rests on."""
+
+    number: int
+    tier: Tier
+    similarity: float
+    hash_bits: int | None = None
+    evidence: Evidence | None = None
+
+
+def judge(
+    candidates: list[Candidate],
+    rules: DuplicateRules,
+    look: Callable[[int], Evidence],
+    *,
+    hash_speaks: bool = True,
+) -> list[Duplicate]:
+    """The verdicts on candidates that are not exact copies; those that are nothing are left out.
+
+    `look` compares the query with one stored picture, which takes some milliseconds: it is asked
+    about the few best that the hash and the vector do not settle.
+    """
+    found: list[Duplicate] = []
+    checks = 0
+    for one in sorted(candidates, key=lambda one: _promise(one, rules)):
+        bits = one.hash_bits if hash_speaks else None
+        sure = bits is not None and bits <= rules.hash_sure
+        if sure and one.similarity >= rules.vector_objects:
+            found.append(Duplicate(one.number, "near", one.similarity, bits))
+            continue
+        evidence = NOTHING
+        if checks < rules.checks:
+            checks += 1
+            evidence = look(one.number)
+        if is_same_picture(evidence, rules):
+            found.append(Duplicate(one.number, "near", one.similarity, bits, evidence))
+        elif one.similarity >= rules.vector_similar:
+            found.append(Duplicate(one.number, "similar", one.similarity, bits, evidence))
+    return sorted(found, key=lambda one: (TIERS.index(one.tier), -one.similarity, one.number))
+
+
+def is_same_picture(evidence: Evidence, rules: DuplicateRules) -> bool:
+    """Whether the local check says that one picture is part of the other."""
+    return evidence.inliers >= rules.inliers and evidence.agreement >= rules.agreement
+
+
+def _promise(one: Candidate, rules: DuplicateRules) -> tuple[bool, float]:
+    """What the local check should see first: near hashes, then near vectors."""
+    by_hash = one.hash_bits is not None and one.hash_bits <= rules.hash_candidate
+    return not by_hash, float(one.hash_bits or 0) if by_hash else -one.similarity
