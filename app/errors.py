@@ -82,5 +82,9 @@ class NotAvailableError(InvalidRequestError):
     """The request asks for something this version does not do yet."""
 
 
+class RemoteError(TuqianError):
+    """A running service could not be reached, or refused what a command asked of it."""
+
+
 class SettingsError(TuqianError):
     """A setting has a value the service cannot start with."""

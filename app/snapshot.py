@@ -89,7 +89,7 @@ def build_snapshot(
         model_key=bank.model_key,
         tags=tags,
         index=TagIndex(vectors, bank.model_key),
-        calibration=calibrate(vectors, probe_mean, bank, score_model, _manual(tags)),
+        calibration=calibrate(vectors, probe_mean, bank, score_model, manual_thresholds(tags)),
     )
 
 
@@ -126,7 +126,7 @@ def next_snapshot(
     taken = base.calibration.joined(calibration).taken(rows)
     manual = taken.manual.copy()
     for row in np.flatnonzero(rows >= len(base.tags)):
-        manual[row] = _manual((tags[row],))[0]
+        manual[row] = manual_thresholds((tags[row],))[0]
     return Snapshot(
         revision=revision,
         model_key=base.model_key,
@@ -136,7 +136,7 @@ def next_snapshot(
     )
 
 
-def _manual(tags: tuple[Tag, ...]) -> FloatArray:
+def manual_thresholds(tags: tuple[Tag, ...]) -> FloatArray:
     """`(n,) float32`: the operators' own thresholds, NaN where there is none."""
     return np.asarray(
         [np.nan if tag.threshold is None else tag.threshold for tag in tags], dtype=np.float32

@@ -108,6 +108,9 @@ TABLE: dict[type[Exception], Row] = {
     errors.RequestTimeoutError: Row(
         "timeout", 504, "处理超时", "减少一次请求的图片，或调大 TUQIAN_REQUEST_TIMEOUT_S。"
     ),
+    errors.RemoteError: Row(
+        "remote_refused", 502, "服务没有照办", "按提示修改后重试，或检查服务地址。"
+    ),
     errors.SettingsError: Row(
         "settings_invalid", 500, "设置有误", "按 docs/reference/settings.md 修改后重新启动。"
     ),
@@ -184,5 +187,14 @@ TABLE: dict[type[Exception], Row] = {
     ),
     index_errors.VectorShapeError: Row(
         "vector_shape", 422, "向量形状不符", "确认向量由同一个模型算出。"
+    ),
+    index_errors.ImageNotFoundError: Row(
+        "image_not_found", 404, "没有这张图片", "确认图片 id；换过模型的图片需要重新入库。"
+    ),
+    index_errors.InvalidImageError: Row(
+        "image_record_invalid", 422, "图片的 id、附加信息或向量不符合要求", "按 field 修改后重试。"
+    ),
+    index_errors.StorageFullError: Row(
+        "storage_full", 507, "磁盘空间不足", "清理数据目录所在的磁盘后重试；已确认的内容不受影响。"
     ),
 }

@@ -8,9 +8,14 @@ from app.api.schemas import ParentOut
 from app.api.vocabulary_schemas import (
     ChangeOut,
     DiffOut,
+    FindingOut,
+    LintOut,
+    NamedTagOut,
     RevisionOut,
     StoredTagOut,
 )
+from vocab.lint import Report
+from vocab.lint_types import Finding
 from vocab.tag_json import fields_of
 from vocab.tags import Revision, StoredTag, TagChange, VocabularyDiff
 
@@ -75,4 +80,24 @@ def _change_out(change: TagChange) -> ChangeOut:
         fields=list(change.fields),
         before={field: getattr(before, field) for field in change.fields},
         after={field: getattr(after, field) for field in change.fields},
+    )
+
+
+def lint_out(revision: int, report: Report) -> LintOut:
+    """What may be wrong with the vocabulary at a revision."""
+    return LintOut(
+        vocabulary_revision=revision,
+        findings=[finding_out(finding) for finding in report.findings],
+        skipped=dict(report.skipped),
+    )
+
+
+def finding_out(finding: Finding) -> FindingOut:
+    """One thing that may be wrong."""
+    return FindingOut(
+        rule=finding.rule,
+        message=finding.message,
+        remedy=finding.remedy,
+        tags=[NamedTagOut(id=tag.id, name=tag.name) for tag in finding.tags],
+        value=None if finding.value is None else round(finding.value, 4),
     )

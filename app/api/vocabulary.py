@@ -196,12 +196,13 @@ def _drafts(body: bytes) -> tuple[list[TagDraft], bool]:
     value = parse_json(body, "body")
     many = isinstance(value, dict) and "tags" in value
     tags = TagsIn.model_validate(value).tags if many else [TagIn.model_validate(value)]
-    return [_draft(tag) for tag in tags], many
+    return [draft_of(tag) for tag in tags], many
 
 
-def _draft(tag: TagIn) -> TagDraft:
+def draft_of(tag: TagIn) -> TagDraft:
+    """The tag as the vocabulary takes it."""
     fields: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
-        for name, value in tag.model_dump().items()
+        for name, value in tag.model_dump(include=set(TagIn.model_fields)).items()
     }
     return TagDraft(**fields)

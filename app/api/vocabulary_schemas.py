@@ -154,12 +154,35 @@ class DiffOut(BaseModel):
     changes: list[ChangeOut]
 
 
-class NearTagOut(BaseModel):
-    """A tag that means something similar."""
+class NamedTagOut(BaseModel):
+    """A tag by its name."""
 
     id: str
     name: str
+
+
+class NearTagOut(NamedTagOut):
+    """A tag that means something similar."""
+
     similarity: float
+
+
+class FindingOut(BaseModel):
+    """One thing that may be wrong with the vocabulary."""
+
+    rule: str
+    message: str
+    remedy: str
+    tags: list[NamedTagOut] = Field(description="所指的标签，第一个是要看的那个。")
+    value: float | None = Field(description="判断所依据的数值。")
+
+
+class LintOut(BaseModel):
+    """What may be wrong with the vocabulary."""
+
+    vocabulary_revision: int
+    findings: list[FindingOut]
+    skipped: dict[str, str] = Field(description="没有检查的规则及原因。")
 
 
 class PreviewOut(BaseModel):
@@ -173,21 +196,3 @@ class PreviewOut(BaseModel):
     problem: dict[str, object] | None = Field(
         description="现在添加会得到的错误；可以添加则为 null。"
     )
-
-
-class FindingOut(BaseModel):
-    """One thing that may be wrong with the vocabulary."""
-
-    rule: str
-    message: str
-    remedy: str
-    tags: list[NearTagOut] = Field(description="所指的标签。")
-    value: float | None = Field(description="判断所依据的数值。")
-
-
-class LintOut(BaseModel):
-    """What may be wrong with the vocabulary."""
-
-    vocabulary_revision: int
-    findings: list[FindingOut]
-    skipped: dict[str, str] = Field(description="没有检查的规则及原因。")

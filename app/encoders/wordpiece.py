@@ -79,7 +79,7 @@ class WordPieceTokenizer:
         vocabulary = read_vocabulary(path)
         self.max_tokens = max_tokens
         self._first, self._last = vocabulary["[CLS]"], vocabulary["[SEP]"]
-        self._pad = vocabulary["[PAD]"]
+        self._pad, self._unknown = vocabulary["[PAD]"], vocabulary[UNKNOWN]
         model = models.WordPiece(
             vocabulary, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD
         )
@@ -97,6 +97,12 @@ class WordPieceTokenizer:
             for encoding in encodings
         ]
         return _padded(rows, self._pad)
+
+    def unknown(self, text: str) -> tuple[str, ...]:
+        """The words of a text that have no pieces and are read as 'something unknown'."""
+        words = self.normalise(text).split()
+        found = self._words.encode_batch(words, add_special_tokens=False)
+        return tuple(w for w, one in zip(words, found, strict=True) if self._unknown in one.ids)
 
     def normalise(self, text: str) -> str:
         """The words of a text with one space between: lower case, no accents, no controls."""

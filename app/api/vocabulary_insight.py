@@ -1,0 +1,66 @@
+"""`/v1/vocabulary/preview` and `/lint`: what a tag would do, and what may be wrong with others."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from app.api.bodies import json_body
+from app.api.context import service_of
+from app.api.problems import invalid_response, problem_of
+from app.api.reading import parse_json
+from app.api.render import finding_out, lint_out
+from app.api.vocabulary import PROBLEMS, draft_of
+from app.api.vocabulary_schemas import LintOut, NearTagOut, PreviewIn, PreviewOut
+from app.lint import examine
+from app.preview import Preview, preview
+
+router = APIRouter(prefix="/v1/vocabulary", tags=["词表"])
+
+
+@router.post(
+    "/preview",
+    summary="试一个还没有添加的标签",
+    response_model=PreviewOut,
+    responses={422: PROBLEMS[422]},
+    openapi_extra=json_body({"$ref": "#/components/schemas/PreviewIn"}),
+)
+async def preview_tag(request: Request) -> Response:
+    """它会得到的阈值、会命中多少背景图片、和哪些已有标签最接近、现在添加会不会被拒绝。"""
+    service = service_of(request)
+    try:
+        wanted = PreviewIn.model_validate(parse_json(await request.body(), "body"))
+    except ValidationError as error:
+        return invalid_response(error.errors())
+    with service.edit_gate.place(1):
+        seen = await asyncio.get_running_loop().run_in_executor(
+            service.editing, preview, service.editor, draft_of(wanted), wanted.min_confidence
+        )
+    return Response(_preview_out(seen).model_dump_json(), media_type="application/json")
+
+
+@router.get("/lint", summary="检查词表", responses={503: PROBLEMS[503]})
+def lint(request: Request) -> LintOut:
+    """近义词、太宽的标签、有歧义或写法不好的名称、上下级的问题。第一次检查要计算别名的向量，较慢。"""
+    service = service_of(request)
+    with service.lint_gate.place(1):
+        vocabulary, report = examine(service.editor)
+    return lint_out(vocabulary.revision, report)
+
+
+def _preview_out(seen: Preview) -> PreviewOut:
+    return PreviewOut(
+        threshold=round(seen.threshold, 4),
+        background_images=seen.background_images,
+        background_rate=None if math.isnan(seen.rate) else round(seen.rate, 4),
+        nearest=[
+            NearTagOut(id=tag.id, name=tag.name, similarity=round(similarity, 4))
+            for tag, similarity in seen.nearest
+        ],
+        findings=[finding_out(finding) for finding in seen.findings],
+        problem=None if seen.problem is None else problem_of(seen.problem),
+    )

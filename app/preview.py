@@ -1,0 +1,78 @@
+"""What a tag would do, were it added: found out without adding it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app.editor import Editor
+from app.lint import unknown_words
+from app.snapshot import manual_thresholds
+from vocab.background_rate import background_rates, usual_threshold
+from vocab.errors import InvalidTagError, VocabularyError
+from vocab.lint import lint
+from vocab.lint_types import Finding, Material
+from vocab.rules import clean_fields, fields_of_draft
+from vocab.tags import Tag, TagDraft
+
+NEAREST = 5
+# The rules that look at one tag by itself; what it is close to, the preview says anyway.
+RULES = ("bracket_name", "list_name", "unknown_pieces", "fires_often")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What is known of a tag that is not there yet.
+
+    `rate` is NaN where the background bank is empty; `problem` is what would refuse the tag.
+    """
+
+    threshold: float
+    background_images: int
+    rate: float
+    nearest: tuple[tuple[Tag, float], ...]
+    findings: tuple[Finding, ...]
+    problem: VocabularyError | None
+
+
+def preview(editor: Editor, draft: TagDraft, confidence: float | None = None) -> Preview:
+    """Encodes and measures a draft against the background bank and the live tags.
+
+    Raises `InvalidTagError` for a draft no vocabulary could hold, and `EncoderError`. The text's
+    vector is kept, so that adding the tag afterwards encodes nothing.
+    """
+    problem: VocabularyError | None = None
+    fields: dict[str, Any] = clean_fields(fields_of_draft(draft))
+    tag = Tag(**({"id": "preview"} | fields | {"parents": ()}))
+    with editor.store.rehearsing("") as edit:
+        try:
+            edit.create(draft)
+        except InvalidTagError:
+            raise
+        except VocabularyError as error:
+            problem = error
+    snapshot, bank = editor.live.current(), editor.measure.bank
+    vector = editor.vectors.of([tag])
+    calibration = editor.measure.calibrate(vector, manual_thresholds((tag,)))
+    rates = background_rates(vector, calibration, bank, confidence)
+    matches = snapshot.index.search(vector, NEAREST, snapshot.model_key)
+    material = Material(
+        tags=(tag,),
+        vectors=vector,
+        probe_mean=editor.measure.probe_mean,
+        rates=None if np.isnan(rates[0]) else rates,
+        unknown=unknown_words(editor.vectors.encoder),
+    )
+    return Preview(
+        threshold=float(usual_threshold(calibration, bank, confidence)[0]),
+        background_images=len(bank),
+        rate=float(rates[0]),
+        nearest=tuple(
+            (snapshot.tags[row], float(similarity))
+            for row, similarity in zip(matches.positions[0], matches.similarities[0], strict=True)
+        ),
+        findings=lint(material, rules=RULES).findings,
+        problem=problem,
+    )
