@@ -146,7 +146,7 @@ def test_a_good_vocabulary_has_no_findings() -> None:
     report = lint(material(*tags, rates=np.zeros(3, dtype=np.float32), unknown=lambda _: ()))
     assert report.findings == ()
     assert report.skipped == {}
-    assert list(RULES)[0] == "bracket_name"
+    assert next(iter(RULES)) == "bracket_name"
 
 
 def test_the_background_rate_counts_images_above_their_thresholds() -> None:
