@@ -24,7 +24,8 @@ class Options:
 
     `min_confidence` and `precision_target` both move the cut; the stricter counts. In this
     version a target precision p is a cut at confidence p: calibrated confidences above p are
-    right more often than p. An empty `categories` means all of them.
+    right more often than p. An empty `categories` means all of them. `duplicates` asks whether
+    the image is stored already; `index` asks that too, and stores it.
     """
 
     top_k: int = 10
@@ -32,6 +33,8 @@ class Options:
     precision_target: float | None = None
     categories: tuple[str, ...] = ()
     include_parents: bool = False
+    duplicates: bool = False
+    index: bool = False
 
     @property
     def cut(self) -> float | None:

@@ -12,7 +12,16 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from app.api import health, tag, vocabulary, vocabulary_files, vocabulary_history
+from app.api import (
+    health,
+    images,
+    tag,
+    vocabulary,
+    vocabulary_examples,
+    vocabulary_files,
+    vocabulary_history,
+    vocabulary_insight,
+)
 from app.api.body_limit import BodyLimit
 from app.api.context import Service
 from app.api.editing import add_stale_handler
@@ -31,6 +40,8 @@ from app.settings import Settings, load_settings
 from app.snapshot import Live, Measure
 from app.tag_vectors import TagVectors
 from app.tagger import Tagger
+from index.collection import ImageCollection
+from index.image_store import ImageStore
 from vocab.embeddings import EmbeddingStore
 from vocab.examples import ExampleStore
 from vocab.starter import starter_tags
@@ -40,7 +51,13 @@ from vocab.tags import Tag
 log = logging.getLogger(__name__)
 
 PROBES = 256
-VOCABULARY = (vocabulary.router, vocabulary_files.router, vocabulary_history.router)
+VOCABULARY = (
+    vocabulary.router,
+    vocabulary_files.router,
+    vocabulary_history.router,
+    vocabulary_insight.router,
+    vocabulary_examples.router,
+)
 # Edits wait for one another; more threads would only wait longer.
 EDITS_AT_ONCE = 4
 # How long a repeated request is answered as the first one was.
@@ -88,6 +105,9 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
     stack.callback(batcher.close)
     pool = ThreadPoolExecutor(settings.decoders, thread_name_prefix="decode")
     stack.callback(pool.shutdown)
+    report("打开图片索引", 0, 0)
+    collection = images_of(settings, database, encoder)
+    stack.callback(collection.save)
     tagger = Tagger(
         live=live,
         gate=Gate(settings.max_queue),
@@ -98,29 +118,34 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
             max_image_bytes=settings.max_image_bytes, max_image_pixels=settings.max_image_pixels
         ),
         timeout_s=settings.request_timeout_s,
+        collection=collection,
     )
     editing = ThreadPoolExecutor(EDITS_AT_ONCE, thread_name_prefix="edit")
     stack.callback(editing.shutdown)
     return Service(
-        tagger,
-        live,
-        CATALOG,
-        settings.max_images_per_request,
-        editor,
-        editing,
-        Gate(settings.max_queue, "修改"),
+        tagger=tagger,
+        live=live,
+        models=CATALOG,
+        max_images=settings.max_images_per_request,
+        editor=editor,
+        editing=editing,
+        edit_gate=Gate(settings.max_queue, "修改"),
+        lint_gate=Gate(1, "词表检查"),
+        collection=collection,
     )
+
+
+def images_of(settings: Settings, database: Database, encoder: Encoder) -> ImageCollection:
+    """The images stored under this model; those of other models stay apart."""
+    store = ImageStore(database, encoder.model_key, encoder.dim, vector_type=settings.image_vectors)
+    return ImageCollection(database, store, settings.data_dir / "index")
 
 
 def vocabulary_of(
     settings: Settings, database: Database, encoder: Encoder, live: Live, report: Report
 ) -> Editor:
     """The vocabulary in the store, seeded where it is new, published as this model sees it."""
-    store = VocabularyStore(database)
-    if store.head() == 0:
-        report("写入内置词表", 0, 0)
-        with store.editing("tuqian", "内置词表") as edit:
-            edit.create_all(starter_tags())
+    store = _seeded(VocabularyStore(database), report)
     store.forget_answers(now_utc() - ANSWERS_KEPT)
     vectors = TagVectors(
         encoder,
@@ -142,6 +167,24 @@ def vocabulary_of(
     editor = Editor(store, vectors, measure, live)
     editor.start(lambda done, total: report("计算标签向量", done, total))
     return editor
+
+
+def open_store(settings: Settings, stack: ExitStack) -> VocabularyStore:
+    """The vocabulary alone, without a model, for commands that change it."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database)
+    stack.callback(database.close)
+    database.migrate()
+    return _seeded(VocabularyStore(database), silent)
+
+
+def _seeded(store: VocabularyStore, report: Report) -> VocabularyStore:
+    """The store, with the starter vocabulary where it was empty."""
+    if store.head() == 0:
+        report("写入内置词表", 0, 0)
+        with store.editing("tuqian", "内置词表") as edit:
+            edit.create_all(starter_tags())
+    return store
 
 
 def create_app(settings: Settings | None = None, report: Report = silent) -> FastAPI:
@@ -169,6 +212,7 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
     )
     app.add_middleware(BodyLimit, max_request_bytes=chosen.max_request_bytes)
     app.include_router(tag.router)
+    app.include_router(images.router)
     app.include_router(health.router)
     for router in VOCABULARY:
         app.include_router(router)

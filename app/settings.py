@@ -59,6 +59,9 @@ class Settings(BaseSettings):
             "示例图在标签向量里的比重 w：向量 = 单位化((1−w)·文本 + w·示例均值)；0 表示只用文本。"
         ),
     )
+    image_vectors: Literal["float32", "float16"] = Field(
+        "float32", description="入库图片的向量类型；`float16` 省一半空间，相似度略有舍入。"
+    )
     max_request_bytes: int = Field(
         64 * MIB, ge=1024, description="一个请求体的字节上限；调大可以一次传更多图，也更占内存。"
     )

@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -17,10 +18,14 @@ from app.batching.batcher import Batcher, Encoded
 from app.choice import Numbers, Options, TagHit, choose, nearest_misses, rows_of, with_parents
 from app.encoders.base import Encoder
 from app.errors import ImageError, RequestTimeoutError
-from app.intake.decode import decode
+from app.intake.decode import DecodedImage, decode
 from app.intake.limits import Limits
 from app.intake.sources import Source
+from app.recall import FileFacts, Name, Recalled, keep, recall
+from app.retag import tags_of
 from app.snapshot import Live, Snapshot
+from index.collection import ImageCollection
+from index.fingerprint import fingerprint
 
 FloatArray = NDArray[np.float32]
 T = TypeVar("T")
@@ -28,13 +33,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Tagged:
-    """What one image shows; `nearest_misses` is filled where no tag fits."""
+    """What one image shows; `nearest_misses` is filled where no tag fits, `recalled` if asked."""
 
     sha256: str
     width: int
     height: int
     tags: tuple[TagHit, ...]
     nearest_misses: tuple[TagHit, ...] = ()
+    recalled: Recalled | None = None
 
 
 @dataclass(frozen=True)
@@ -60,13 +66,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Pixels:
-    """An image as the encoder takes it, with what the answer says about it."""
+    """An image as the encoder takes it, with what the answer says about it.
+
+    `facts` is there where the request asks about stored images.
+    """
 
     sha256: str
     width: int
     height: int
     pixels: FloatArray
     decode_ms: float
+    facts: FileFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -80,18 +90,20 @@ class Tagger:
     pool: Executor
     limits: Limits
     timeout_s: float
+    collection: ImageCollection | None = None
 
-    async def tag(self, sources: Sequence[Source], options: Options) -> Answer:
+    async def tag(
+        self, sources: Sequence[Source], options: Options, names: Sequence[Name] = ()
+    ) -> Answer:
         """Tags every image of a request; an image that fails is a `Problem` among the results.
 
+        `names` are what images are stored under, in the order of the sources, where any are given.
         Raises `InvalidRequestError`, `OverloadedError`, `RequestTimeoutError`, `NotReadyError`
         and `EncoderError`, which concern the request as a whole.
         """
         snapshot = self.live.current()
         rows = rows_of(snapshot, options)
-        deadline = time.monotonic() + self.timeout_s
-        with self.gate.place(len(sources)):
-            images, encoded = await self._in_time(self._encode(sources, deadline))
+        images, encoded = await self.encode(sources, facts=options.duplicates or options.index)
         searching = time.monotonic()
         good = [image for image in images if isinstance(image, Pixels)]
         vectors = _stacked(encoded, self.encoder.dim)
@@ -111,7 +123,64 @@ class Tagger:
         }
         found = iter(tagged)
         results = tuple(i if isinstance(i, Problem) else next(found) for i in images)
+        if options.duplicates or options.index:
+            recalling = time.monotonic()
+            results = await self._recalled(images, encoded, results, options, names, snapshot)
+            stages["recall"] = (time.monotonic() - recalling) * 1000
         return Answer(self.encoder.name, snapshot.revision, results, stages)
+
+    async def embed(self, sources: Sequence[Source]) -> dict[str, FloatArray]:
+        """The `(d,)` unit vector of each image by its SHA-256, in order; nothing is tagged.
+
+        Raises as `tag` does, and the `ImageError` of the first image that cannot be used.
+        """
+        images, encoded = await self.encode(sources)
+        for place, image in enumerate(images):
+            if isinstance(image, Problem):
+                image.error.field = f"files[{place}]"
+                raise image.error
+        good = [image for image in images if isinstance(image, Pixels)]
+        return {i.sha256: one.vector for i, one in zip(good, encoded, strict=True)}
+
+    async def encode(
+        self, sources: Sequence[Source], *, facts: bool = False
+    ) -> tuple[list[Pixels | Problem], list[Encoded]]:
+        """Every source as pixels or a problem, and the vectors of those that are pixels.
+
+        With `facts` the pixels have their fingerprints. Raises as `tag` does.
+        """
+        deadline = time.monotonic() + self.timeout_s
+        with self.gate.place(len(sources)):
+            return await self._in_time(self._encode(sources, deadline, facts))
+
+    async def _recalled(
+        self,
+        images: Sequence[Pixels | Problem],
+        encoded: Sequence[Encoded],
+        results: Sequence[Tagged | Problem],
+        options: Options,
+        names: Sequence[Name],
+        snapshot: Snapshot,
+    ) -> tuple[Tagged | Problem, ...]:
+        """The results with what is stored; one after the other, so that an image finds the copy
+        of itself that came before it in the same request.
+        """
+        collection, vectors, found = self.collection, iter(encoded), list(results)
+        for at, (image, result) in enumerate(zip(images, results, strict=True)):
+            if isinstance(image, Problem) or not isinstance(result, Tagged):
+                continue
+            vector = next(vectors).vector
+            if collection is None or image.facts is None:
+                continue
+            work = partial(recall, collection, image.facts, vector)
+            if options.index:
+                # Kept as a re-tag would find them, whatever this request wished to see.
+                (tags,) = tags_of(snapshot, vector[None, :])
+                name = names[at] if names else Name()
+                work = partial(keep, collection, image.facts, vector, name, tags, snapshot.revision)
+            seen = await asyncio.get_running_loop().run_in_executor(self.pool, work)
+            found[at] = replace(result, recalled=seen)
+        return tuple(found)
 
     async def _in_time(self, work: Awaitable[T]) -> T:
         try:
@@ -120,26 +189,35 @@ class Tagger:
             raise RequestTimeoutError(f"处理用时超过 {self.timeout_s:g} 秒") from error
 
     async def _encode(
-        self, sources: Sequence[Source], deadline: float
+        self, sources: Sequence[Source], deadline: float, facts: bool
     ) -> tuple[list[Pixels | Problem], list[Encoded]]:
         """Every source as pixels or a problem, and the vectors of those that are pixels."""
-        images = await _all(self._take_in(source) for source in sources)
+        images = await _all(self._take_in(source, facts) for source in sources)
         good = [image for image in images if isinstance(image, Pixels)]
         return images, await _all(self.batcher.encode(i.pixels, deadline) for i in good)
 
-    async def _take_in(self, source: Source) -> Pixels | Problem:
+    async def _take_in(self, source: Source, facts: bool) -> Pixels | Problem:
         """One source to prepared pixels, off the event loop."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.pool, self._read, source)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self.pool, self._read, source, facts)
         except ImageError as error:
             return Problem(error)
 
-    def _read(self, source: Source) -> Pixels:
+    def _read(self, source: Source, facts: bool) -> Pixels:
         began = time.monotonic()
-        image = decode(source.read(self.limits), self.limits)
+        data = source.read(self.limits)
+        image = decode(data, self.limits)
         pixels = self.encoder.prepare(image.image)
         spent_ms = (time.monotonic() - began) * 1000
-        return Pixels(image.sha256, image.width, image.height, pixels, spent_ms)
+        known = _facts(image, len(data)) if facts else None
+        return Pixels(image.sha256, image.width, image.height, pixels, spent_ms, known)
+
+
+def _facts(image: DecodedImage, size: int) -> FileFacts:
+    """What the stored images are asked with."""
+    print_ = fingerprint(np.asarray(image.image))
+    return FileFacts(image.sha256, image.width, image.height, image.format, size, print_)
 
 
 async def _all(work: Iterable[Awaitable[T]]) -> list[T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from index.image_index import ImageIndex, Numbers, Shape
 from index.image_store import ImageStore
 from index.images import Added, Filters, NewImage, StoredImage
 from index.local_check import Evidence, Features, compare, features
+from index.tag_results import TagChanges, Tags, replace_tags
 from index.transactions import Transactions
 from index.vectors import FloatArray, checked_vector
 
@@ -148,6 +149,19 @@ class ImageCollection:
         speaks = query.print.fingerprint.quality >= self.rules.hash_quality
         return (exact + judge(candidates, self.rules, look, hash_speaks=speaks))[:count]
 
+    def stored_query(self, number: int) -> Query | None:
+        """A stored image as a query, its turns and mirrors left out; None where it is gone."""
+        prints = self.store.prints([number])
+        for batch in self.store.vectors([number]) if number in prints else ():
+            sha256, print_ = prints[number]
+            copy = None if batch.copies is None else batch.copies[0]
+            return Query(sha256, Print(print_, batch.hashes), batch.vectors[0], copy)
+        return None
+
+    def replace_tags(self, revision: int, tagged: Mapping[int, Tags]) -> TagChanges:
+        """See `index.tag_results.replace_tags`."""
+        return replace_tags(self._transactions, revision, tagged)
+
     def save(self) -> None:
         """Writes the cache files; without them the next start is slower, and that is all."""
         self._index.save(self._path("vectors"))
@@ -173,8 +187,8 @@ class ImageCollection:
         return found
 
     def _features_of(self, number: int) -> Features | None:
-        stored = self.store.thumbnails([number])
-        return features(stored[number]) if number in stored else None
+        stored = self.store.prints([number])
+        return features(stored[number][1].thumbnail) if number in stored else None
 
     def _open(self) -> None:
         stored = self.store.numbers()

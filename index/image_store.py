@@ -143,16 +143,19 @@ class ImageStore:
             numbers = np.asarray([row.number for row in rows], dtype=np.int64)
             yield numbers, np.stack([np.frombuffer(row.hash, dtype=np.uint8) for row in rows])
 
-    def thumbnails(self, numbers: Sequence[int]) -> dict[int, bytes]:
-        """The stored thumbnail of each, as JPEG bytes."""
+    def prints(self, numbers: Sequence[int]) -> dict[int, tuple[str, Fingerprint]]:
+        """The SHA-256 and the fingerprint of each."""
         columns = images.c
+        wanted = (columns.sha256, columns.pixel_digest, columns.hash, columns.hash_quality)
+        query = select(columns.number, *wanted, columns.thumbnail)
         with self._transactions.read() as connection:
             return {
-                row.number: row.thumbnail
-                for few in batches(numbers)
-                for row in connection.execute(
-                    select(columns.number, columns.thumbnail).where(columns.number.in_(few))
+                row.number: (
+                    row.sha256,
+                    Fingerprint(row.pixel_digest, row.hash, row.hash_quality, row.thumbnail),
                 )
+                for few in batches(numbers)
+                for row in connection.execute(query.where(columns.number.in_(few)))
             }
 
     def _content(self, connection: Connection, image: NewImage) -> tuple[int, bool]:

@@ -13,6 +13,7 @@ from app.encoders.catalog import Model
 from app.errors import NotReadyError
 from app.snapshot import Live
 from app.tagger import Tagger
+from index.collection import ImageCollection
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Service:
     editor: Editor
     editing: Executor
     edit_gate: Gate
+    collection: ImageCollection
+    lint_gate: Gate
 
 
 def service_of(request: Request) -> Service:

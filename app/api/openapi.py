@@ -7,11 +7,22 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.api.image_schemas import ImagesIn, RetagIn, SearchIn
 from app.api.schemas import TagRequest
 from app.api.vocabulary_schemas import PreviewIn, RollbackIn, TagChangesIn, TagIn, TagsIn
 
 # The bodies whose routes read them themselves.
-READ_BY_HAND = (TagRequest, TagIn, TagsIn, TagChangesIn, PreviewIn, RollbackIn)
+READ_BY_HAND = (
+    TagRequest,
+    TagIn,
+    TagsIn,
+    TagChangesIn,
+    PreviewIn,
+    RollbackIn,
+    ImagesIn,
+    SearchIn,
+    RetagIn,
+)
 
 DESCRIPTION = """
 图片进，中文标签出。错误一律是 `application/problem+json`（RFC 9457），
@@ -59,6 +70,27 @@ TAG_BODY: dict[str, Any] = {
                 },
             },
         },
+    },
+}
+
+IMAGES_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["files"],
+                "properties": {
+                    "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                    "images": {
+                        "type": "string",
+                        "description": "与 files 一一对应的 JSON 数组：id、source、metadata。",
+                        "example": '[{"id": "cover-1", "metadata": {"album": "夏天"}}]',
+                    },
+                },
+            }
+        },
+        "application/json": {"schema": {"$ref": "#/components/schemas/ImagesIn"}},
     },
 }
 

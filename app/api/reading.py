@@ -43,8 +43,8 @@ async def read_tag_order(request: Request, max_images: int) -> AsyncIterator[Tag
             yield _from_form(form, max_images)
     elif kind == "application/json":
         wanted = TagRequest.model_validate(parse_json(await request.body(), "body"))
-        sources = tuple(_source(i, image) for i, image in enumerate(wanted.images))
-        yield TagOrder(_counted(sources, max_images, "images"), options_of(wanted.options))
+        sources = tuple(source_of(i, image) for i, image in enumerate(wanted.images))
+        yield TagOrder(counted(sources, max_images, "images"), options_of(wanted.options))
     else:
         raise UnsupportedMediaTypeError(
             f"Content-Type 是 {kind or '空'}，需要 multipart/form-data 或 application/json",
@@ -70,7 +70,7 @@ async def read_predict_order(request: Request) -> AsyncIterator[TagOrder]:
                 field="file",
                 remedy="用 multipart/form-data 上传，例如 curl -F file=@photo.jpg。",
             )
-        yield TagOrder((_upload(files[0]),), Options())
+        yield TagOrder((upload_source(files[0]),), Options())
 
 
 def parse_json(text: bytes | str, field: str) -> Any:
@@ -86,18 +86,15 @@ def parse_json(text: bytes | str, field: str) -> Any:
 
 
 def options_of(given: OptionsIn) -> Options:
-    """The options as the tagger takes them; raises `NotAvailableError` for those to come."""
-    for name in ("duplicates", "index"):
-        if getattr(given, name):
-            raise NotAvailableError(
-                f"当前版本尚不支持选项 {name}", field=f"options.{name}", remedy="去掉该选项后重试。"
-            )
+    """The options as the tagger takes them."""
     return Options(
         top_k=given.top_k,
         min_confidence=given.min_confidence,
         precision_target=given.precision_target,
         categories=tuple(given.categories),
         include_parents=given.include_parents,
+        duplicates=given.duplicates,
+        index=given.index,
     )
 
 
@@ -116,22 +113,23 @@ def _from_form(form: FormData, max_images: int) -> TagOrder:
             field="files",
             remedy="用 multipart/form-data 上传，例如 curl -F files=@photo.jpg。",
         )
-    sources = tuple(_upload(file) for file in files if isinstance(file, UploadFile))
+    sources = tuple(upload_source(file) for file in files if isinstance(file, UploadFile))
     text = form.get("options") or "{}"
     if isinstance(text, UploadFile):
         raise InvalidRequestError("options 字段应为 JSON 文本，而不是文件", field="options")
     wanted = TagRequest.model_validate(
         {"images": [{"image_id": "upload"}], "options": parse_json(text, "options")}
     )
-    return TagOrder(_counted(sources, max_images, "files"), options_of(wanted.options))
+    return TagOrder(counted(sources, max_images, "files"), options_of(wanted.options))
 
 
-def _upload(file: UploadFile) -> UploadSource:
+def upload_source(file: UploadFile) -> UploadSource:
     """The file is read later, off the event loop, and not before a place is free for it."""
     return UploadSource(file.file, file.filename or "")
 
 
-def _counted(sources: tuple[Source, ...], max_images: int, field: str) -> tuple[Source, ...]:
+def counted(sources: tuple[Source, ...], max_images: int, field: str) -> tuple[Source, ...]:
+    """The sources themselves; raises `InvalidRequestError` where there are too many."""
     if len(sources) > max_images:
         raise InvalidRequestError(
             f"一个请求最多 {max_images} 张图片",
@@ -141,7 +139,8 @@ def _counted(sources: tuple[Source, ...], max_images: int, field: str) -> tuple[
     return sources
 
 
-def _source(position: int, image: ImageIn) -> Source:
+def source_of(position: int, image: ImageIn) -> Source:
+    """The source an image is given by; `position` is its place in the request."""
     if image.url is not None:
         return UrlSource(image.url)
     if image.base64 is not None:

@@ -35,8 +35,10 @@ class OptionsIn(RequestModel):
             "不填时，选中了下级就不再重复报告它的上级。"
         ),
     )
-    duplicates: StrictBool = Field(False, description="报告重复图片（当前版本尚不支持）。")
-    index: StrictBool = Field(False, description="保存图片向量（当前版本尚不支持）。")
+    duplicates: StrictBool = Field(False, description="报告已入库的重复图片。")
+    index: StrictBool = Field(
+        False, description="保存这张图片的向量与指纹（不保存原图），同时报告重复。"
+    )
 
 
 class ImageIn(RequestModel):
@@ -101,6 +103,18 @@ class ProblemOut(BaseModel):
     field: str | None = Field(None, description="出错的位置。")
 
 
+class DuplicateOut(BaseModel):
+    """A stored image that this one is a copy of, or similar to."""
+
+    id: str
+    tier: Literal["exact", "near", "similar"] = Field(
+        description="exact 字节或像素相同；near 同一张图改过；similar 只是相像。"
+    )
+    similarity: float = Field(description="图片向量的余弦相似度。")
+    hash_bits: int | None = Field(None, description="感知哈希（256 位）相差的位数。")
+    inliers: int | None = Field(None, description="局部比对中吻合的关键点数。")
+
+
 class ResultOk(BaseModel):
     """An image that was tagged."""
 
@@ -111,6 +125,13 @@ class ResultOk(BaseModel):
     tags: list[TagOut]
     nearest_misses: list[MissOut] | None = Field(
         None, description="没有任何标签达到阈值时，最接近的三个及各自的差距。"
+    )
+    duplicates: list[DuplicateOut] | None = Field(
+        None, description="已入库的重复图片，最确定的在前；仅在选项 duplicates 或 index 时出现。"
+    )
+    id: str | None = Field(None, description="入库后的 id；仅在选项 index 时出现。")
+    state: Literal["added", "exists", "replaced"] | None = Field(
+        None, description="added 新入库；exists 内容已在库中；replaced 该 id 换成了这张图。"
     )
 
 

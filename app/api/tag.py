@@ -14,6 +14,7 @@ from app.api.presence import CallerLeftError, while_present
 from app.api.problems import invalid_response, problem_of
 from app.api.reading import read_predict_order, read_tag_order
 from app.api.schemas import (
+    DuplicateOut,
     MissOut,
     ParentOut,
     PredictResponse,
@@ -24,6 +25,7 @@ from app.api.schemas import (
     TagResponse,
 )
 from app.choice import TagHit
+from app.recall import Recalled
 from app.tagger import Answer, Problem, Tagged
 
 router = APIRouter(tags=["打标"])
@@ -124,16 +126,39 @@ def _result(result: Tagged | Problem) -> ResultOk | ResultError:
         sha256=result.sha256,
         width=result.width,
         height=result.height,
-        tags=[TagOut(**_members(hit)) for hit in result.tags],
+        tags=[TagOut(**hit_members(hit)) for hit in result.tags],
         nearest_misses=[
-            MissOut(**_members(hit), lacking=round(hit.threshold - hit.similarity, 4))
+            MissOut(**hit_members(hit), lacking=round(hit.threshold - hit.similarity, 4))
             for hit in result.nearest_misses
         ]
         or None,
+        **recalled_members(result.recalled),
     )
 
 
-def _members(hit: TagHit) -> dict[str, Any]:
+def recalled_members(recalled: Recalled | None) -> dict[str, Any]:
+    """What is said about stored images, where it was asked."""
+    if recalled is None:
+        return {}
+    members: dict[str, Any] = {
+        "duplicates": [
+            DuplicateOut(
+                id=hit.id,
+                tier=hit.tier,
+                similarity=round(hit.similarity, 4),
+                hash_bits=hit.hash_bits,
+                inliers=hit.inliers,
+            )
+            for hit in recalled.duplicates
+        ]
+    }
+    if recalled.stored is not None:
+        members |= {"id": recalled.stored.id, "state": recalled.stored.state}
+    return members
+
+
+def hit_members(hit: TagHit) -> dict[str, Any]:
+    """A tag of an image as the members of its schema."""
     return {
         "id": hit.tag.id,
         "name": hit.tag.name,
