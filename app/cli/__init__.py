@@ -15,6 +15,7 @@ from app import console as show
 from app.api.context import Service
 from app.api.tag import render
 from app.choice import Options
+from app.cli import vocabulary
 from app.doctor import examine, summary
 from app.encoders.catalog import CATALOG
 from app.errors import TuqianError
@@ -35,6 +36,8 @@ PHOTOS_AT_ONCE = 16
 out = Console()
 err = Console(stderr=True)
 app = typer.Typer(help="图签：图片进，中文标签出。", no_args_is_help=True, add_completion=False)
+
+app.add_typer(vocabulary.app, name="vocab")
 
 Results = list[tuple[Path, Tagged | Problem]]
 ModelOption = Annotated[str | None, typer.Option("--model", help="模型名称，见 tuqian models。")]
@@ -154,7 +157,7 @@ def _announce(port: int, host: str) -> None:
 
 def _sample() -> str:
     """A photo that ships with the project, as a path from here where that is shorter."""
-    photo = Path(__file__).parents[1] / "tests" / "data" / "cat.jpg"
+    photo = Path(__file__).parents[2] / "tests" / "data" / "cat.jpg"
     if not photo.is_file():  # an installed package has no tests beside it
         return "photo.jpg"
     return str(photo.relative_to(Path.cwd()) if photo.is_relative_to(Path.cwd()) else photo)
