@@ -106,14 +106,6 @@ def test_a_wrong_option_is_named(
     assert response.json()["field"] == field
 
 
-@pytest.mark.parametrize("option", ["duplicates", "index"])
-def test_what_this_version_cannot_do_it_says(client: TestClient, cat: bytes, option: str) -> None:
-    response = post(client, cat, **{option: True})
-    assert response.status_code == 501
-    assert response.json()["code"] == "not_available"
-    assert response.json()["field"] == f"options.{option}"
-
-
 @pytest.mark.parametrize(
     ("body", "field"),
     [
