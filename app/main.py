@@ -97,7 +97,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
     editor = vocabulary_of(settings, database, encoder, live, report)
     stack.callback(Follower(database.data_version, editor.catch_up).close)
     batcher = Batcher(
-        encoder.encode_pixels,
+        encoder.encode_pixels_full,
         max_batch=settings.max_batch,
         max_wait_ms=settings.max_wait_ms,
         max_queue=settings.max_queue,
@@ -137,7 +137,13 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
 
 def images_of(settings: Settings, database: Database, encoder: Encoder) -> ImageCollection:
     """The images stored under this model; those of other models stay apart."""
-    store = ImageStore(database, encoder.model_key, encoder.dim, vector_type=settings.image_vectors)
+    store = ImageStore(
+        database,
+        encoder.model_key,
+        encoder.dim,
+        copy_dim=encoder.copy_dim,
+        vector_type=settings.image_vectors,
+    )
     return ImageCollection(database, store, settings.data_dir / "index")
 
 

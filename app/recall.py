@@ -6,15 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from app.batching.batcher import Encoded
 from index.collection import ImageCollection, Query
 from index.duplicates import Tier
 from index.fingerprint import Print
 from index.images import Added, NewImage
-
-FloatArray = NDArray[np.float32]
 
 DUPLICATES = 10
 
@@ -59,9 +55,10 @@ class Recalled:
     stored: Added | None = None
 
 
-def recall(collection: ImageCollection, facts: FileFacts, vector: FloatArray) -> Recalled:
-    """What is stored already: `vector (d,)` is the image's."""
-    found = collection.duplicates(Query(facts.sha256, facts.print, vector), DUPLICATES)
+def recall(collection: ImageCollection, facts: FileFacts, encoded: Encoded) -> Recalled:
+    """What is stored already that the image is a copy of, or similar to."""
+    query = Query(facts.sha256, facts.print, encoded.vector, encoded.copy_vector)
+    found = collection.duplicates(query, DUPLICATES)
     images = collection.store.load([one.number for one in found])
     return Recalled(
         tuple(
@@ -81,13 +78,13 @@ def recall(collection: ImageCollection, facts: FileFacts, vector: FloatArray) ->
 def keep(
     collection: ImageCollection,
     facts: FileFacts,
-    vector: FloatArray,
+    encoded: Encoded,
     name: Name,
     tags: tuple[tuple[str, float], ...],
     revision: int,
 ) -> Recalled:
     """The same, and then stores the image under its name with its tags."""
-    before = recall(collection, facts, vector)
+    before = recall(collection, facts, encoded)
     stored = collection.add(
         NewImage(
             sha256=facts.sha256,
@@ -96,7 +93,8 @@ def keep(
             format=facts.format,
             bytes=facts.bytes,
             fingerprint=facts.print.fingerprint,
-            vector=vector,
+            vector=encoded.vector,
+            copy_vector=encoded.copy_vector,
             id=name.id,
             source=name.source,
             metadata=name.metadata,

@@ -169,15 +169,15 @@ class Tagger:
         for at, (image, result) in enumerate(zip(images, results, strict=True)):
             if isinstance(image, Problem) or not isinstance(result, Tagged):
                 continue
-            vector = next(vectors).vector
+            one = next(vectors)
             if collection is None or image.facts is None:
                 continue
-            work = partial(recall, collection, image.facts, vector)
+            work = partial(recall, collection, image.facts, one)
             if options.index:
                 # Kept as a re-tag would find them, whatever this request wished to see.
-                (tags,) = tags_of(snapshot, vector[None, :])
+                (tags,) = tags_of(snapshot, one.vector[None, :])
                 name = names[at] if names else Name()
-                work = partial(keep, collection, image.facts, vector, name, tags, snapshot.revision)
+                work = partial(keep, collection, image.facts, one, name, tags, snapshot.revision)
             seen = await asyncio.get_running_loop().run_in_executor(self.pool, work)
             found[at] = replace(result, recalled=seen)
         return tuple(found)
@@ -194,7 +194,8 @@ class Tagger:
         """Every source as pixels or a problem, and the vectors of those that are pixels."""
         images = await _all(self._take_in(source, facts) for source in sources)
         good = [image for image in images if isinstance(image, Pixels)]
-        return images, await _all(self.batcher.encode(i.pixels, deadline) for i in good)
+        encoded = await _all(self.batcher.encode(i.pixels, deadline) for i in good)
+        return images, [_parted(one, self.encoder.dim) for one in encoded]
 
     async def _take_in(self, source: Source, facts: bool) -> Pixels | Problem:
         """One source to prepared pixels, off the event loop."""
@@ -230,6 +231,14 @@ async def _all(work: Iterable[Awaitable[T]]) -> list[T]:
             task.cancel()
 
 
+def _parted(encoded: Encoded, dim: int) -> Encoded:
+    """The row of an encoder that gives copy vectors too, as its two vectors."""
+    row = encoded.vector
+    if len(row) == dim:
+        return encoded
+    return replace(encoded, vector=row[:dim], copy_vector=row[dim:])
+
+
 def _stacked(encoded: Sequence[Encoded], dim: int) -> FloatArray:
     """`(m, d) float32` of the images of a request, which may all have failed."""
     if not encoded:
@@ -245,7 +254,8 @@ def _calibrated(
     means = calibration.image_means(vectors)
     scores = calibration.scores(similarities, means)
     thresholds = calibration.thresholds(means, options.cut)
-    return [Numbers(*rows) for rows in zip(similarities, scores, thresholds, strict=True)]
+    images = vectors if options.distinct else [None] * len(vectors)
+    return [Numbers(*rows) for rows in zip(similarities, scores, thresholds, images, strict=True)]
 
 
 def _decided(

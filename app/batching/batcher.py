@@ -22,11 +22,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Encoded:
-    """One image's `(d,) float32` unit vector, and what it waited for in milliseconds."""
+    """One image's `(d,) float32` row as the encoder gave it, and its waits in milliseconds."""
 
     vector: FloatArray
     queue_ms: float
     encode_ms: float
+    copy_vector: FloatArray | None = None
 
 
 @dataclass

@@ -44,6 +44,13 @@ class Encoder(Protocol):
     def encode_pixels(self, pixels: FloatArray) -> FloatArray:
         """`(n, 3, height, width)` prepared pixels to `(n, dim) float32`, unit rows."""
 
+    @property
+    def copy_dim(self) -> int:
+        """Length of the model's copy-detection vectors; 0 where it has none."""
+
+    def encode_pixels_full(self, pixels: FloatArray) -> FloatArray:
+        """As `encode_pixels`, to `(n, dim + copy_dim)`: each part for itself of unit length."""
+
     def encode_images(self, images: Sequence[Image.Image]) -> FloatArray:
         """Decoded RGB images to `(n, dim) float32`, unit rows."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import onnxruntime
 
+from app.encoders.copy_space import CopySpace
 from app.encoders.dual import DualEncoder
 from app.encoders.identity import file_digest, model_key
 from app.encoders.preprocessing import Preprocessing
@@ -19,6 +20,7 @@ from app.errors import ModelFileError, SettingsError
 BUILTIN_DIR = Path(__file__).parent / "builtin"
 IMAGE_FILE = "image.onnx"
 TEXT_FILE = "text.onnx"
+COPY_FILE = "copy.npz"
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 
@@ -49,6 +51,9 @@ def load_builtin(
                 remedy="请重新取得项目文件（git checkout 或重新安装）",
             )
     providers = choose_providers(device)
+    image_tower = OnnxImageTower(folder / IMAGE_FILE, threads, providers)
+    copies = folder / COPY_FILE
+    has_copies = image_tower.has_features and copies.is_file()
     return DualEncoder(
         name=description.name,
         model_key=model_key(
@@ -59,8 +64,10 @@ def load_builtin(
         dim=description.dim,
         preprocessing=description.preprocessing,
         tokenizer=WordPieceTokenizer(max_tokens=description.max_tokens),
-        image_tower=OnnxImageTower(folder / IMAGE_FILE, threads, providers),
+        image_tower=image_tower,
         text_tower=OnnxTextTower(folder / TEXT_FILE, threads, providers),
+        copy_tower=image_tower if has_copies else None,
+        copy_space=CopySpace.load(copies) if has_copies else None,
     )
 
 

@@ -15,6 +15,7 @@ from app.encoders.base import (
     Tokenizer,
     unit_rows,
 )
+from app.encoders.copy_space import CopySpace, FeatureTower
 from app.encoders.preprocessing import Preprocessing
 from app.errors import EncoderError
 
@@ -33,6 +34,13 @@ class DualEncoder:
     tokenizer: Tokenizer
     image_tower: ImageTower
     text_tower: TextTower
+    copy_tower: FeatureTower | None = None
+    copy_space: CopySpace | None = None
+
+    @property
+    def copy_dim(self) -> int:
+        """Length of a copy-detection vector; 0 where the model has none."""
+        return self.copy_space.dim if self.copy_space and self.copy_tower else 0
 
     @property
     def device(self) -> str:
@@ -48,6 +56,19 @@ class DualEncoder:
         if len(pixels) == 0:
             return np.zeros((0, self.dim), dtype=np.float32)
         return self._unit(self.image_tower(pixels), "图像")
+
+    def encode_pixels_full(self, pixels: FloatArray) -> FloatArray:
+        """`(n, 3, size, size)` to `(n, dim + copy_dim)`: the vector, then the copy vector.
+
+        Each of the two parts has unit length.
+        """
+        if self.copy_tower is None or self.copy_space is None or len(pixels) == 0:
+            vectors = self.encode_pixels(pixels)
+            empty = np.zeros((len(pixels), self.copy_dim), dtype=np.float32)
+            return np.concatenate([vectors, empty], axis=1)
+        embedding, features = self.copy_tower.with_features(pixels)
+        copies = self._unit(self.copy_space(features), "图像")
+        return np.concatenate([self._unit(embedding, "图像"), copies], axis=1)
 
     def encode_images(self, images: Sequence[Image.Image]) -> FloatArray:
         """Decoded RGB images to `(n, dim) float32`, unit rows."""

@@ -47,6 +47,16 @@ class OnnxImageTower:
         (embedding,) = self._session.run(["embedding"], {"pixels": pixels})
         return np.asarray(embedding, dtype=np.float32)
 
+    @property
+    def has_features(self) -> bool:
+        """Whether the graph also has an output `pooled (n, f)`."""
+        return any(output.name == "pooled" for output in self._session.get_outputs())
+
+    def with_features(self, pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """`(n, 3, h, w) float32` to `(n, d)` embeddings and the `(n, f)` features below them."""
+        embedding, pooled = self._session.run(["embedding", "pooled"], {"pixels": pixels})
+        return np.asarray(embedding, dtype=np.float32), np.asarray(pooled, dtype=np.float32)
+
     def close(self) -> None:
         """Nothing to give back before the session is collected."""
 
