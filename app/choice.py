@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from app.echoes import without_echoes
 from app.errors import InvalidRequestError
 from app.snapshot import Snapshot
 from vocab.tags import Tag
@@ -16,6 +17,8 @@ FloatArray = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 MISSES = 3
+# Tags looked at for echoes: far more than are ever shown, few enough to cost nothing.
+EXAMINED = 64
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,8 @@ class Options:
 
     `min_confidence` and `precision_target` both move the cut; the stricter counts. In this
     version a target precision p is a cut at confidence p: calibrated confidences above p are
-    right more often than p. An empty `categories` means all of them. `duplicates` asks whether
-    the image is stored already; `index` asks that too, and stores it.
+    right more often than p. An empty `categories` means all of them. `distinct` leaves out tags
+    that only repeat a stronger one. `duplicates` asks whether the is stored already; `index` asks that too, and stores it.
     """
 
     top_k: int = 10
@@ -33,6 +36,7 @@ class Options:
     precision_target: float | None = None
     categories: tuple[str, ...] = ()
     include_parents: bool = False
+    distinct: bool = True
     duplicates: bool = False
     index: bool = False
 
@@ -45,11 +49,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Numbers:
-    """One image against n tags: each array is `(n,) float32`, in the order of the snapshot."""
+    """One image against n tags: each array is `(n,) float32`, in the order of the snapshot.
+
+    `vector (d,) float32` is the image itself, by which a tag is recognised as the echo of a
+    stronger one; None where every tag that passes is wanted.
+    """
 
     similarities: FloatArray
     scores: FloatArray
     thresholds: FloatArray
+    vector: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -90,10 +99,16 @@ def choose(
     """The tags among `rows` that reach their thresholds, strongest first, `top_k` at most.
 
     Of an exclusive group (室内, 室外) only the strongest is one. Without `keep_parents` a tag is
-    left out where a descendant of it is chosen: a corgi and a dog are one finding.
+    left out where a stronger ancestor or descendant is chosen: a corgi and a dog are one finding,
+    and the surer of the two is it. Echoes of stronger tags are left out (`app.echoes`).
     """
     passed = rows[numbers.similarities[rows] >= numbers.thresholds[rows]]
     order = _strongest(numbers, passed, len(passed))
+    if numbers.vector is not None:
+        calibration = snapshot.calibration
+        order = order[:EXAMINED]
+        directions = snapshot.index.vectors[order] - calibration.probe_mean
+        order = [order[i] for i in without_echoes(numbers.vector, directions, top_k)]
     return _hits(snapshot, numbers, _distinct(snapshot, order, top_k, keep_parents))
 
 
@@ -131,24 +146,21 @@ def _distinct(
 
     The walk ends when they are found, so it is short however many tags have passed.
     """
-    kept: dict[int, None] = {}
+    kept: list[int] = []
     groups: set[str] = set()
     above: set[int] = set()  # the ancestors of those kept
     for row in order:
         if len(kept) == top_k:
             break
         tag = snapshot.tags[row]
-        if tag.exclusive_group in groups or (not keep_parents and row in above):
+        ancestors = [] if keep_parents else _ancestors(snapshot, tag)
+        if tag.exclusive_group in groups or row in above or not set(kept).isdisjoint(ancestors):
             continue
-        kept[row] = None
+        kept.append(row)
+        above.update(ancestors)
         if tag.exclusive_group:
             groups.add(tag.exclusive_group)
-        if not keep_parents:
-            ancestors = _ancestors(snapshot, tag)
-            above.update(ancestors)
-            for ancestor in ancestors:
-                kept.pop(ancestor, None)
-    return list(kept)
+    return kept
 
 
 def _one_a_group(hits: Iterable[TagHit]) -> list[TagHit]:

@@ -70,8 +70,8 @@ def tags_of(snapshot: Snapshot, vectors: FloatArray) -> list[Tags]:
     passed = similarities >= thresholds
     found: list[Tags] = []
     for row in range(len(vectors)):
-        numbers = Numbers(similarities[row], scores[row], thresholds[row])
-        hits = choose(snapshot, numbers, np.flatnonzero(passed[row]), TOP_K)
+        numbers = Numbers(similarities[row], scores[row], thresholds[row], vectors[row])
+        hits = choose(snapshot, numbers, np.flatnonzero(passed[row]), TOP_K, keep_parents=False)
         found.append(tuple((hit.tag.id, hit.confidence) for hit in hits))
     return found
 

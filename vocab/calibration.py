@@ -29,6 +29,8 @@ class ScoreModel:
 
     `default_spread` is the spread of a tag no bank has measured; `shrinkage` is how many images
     that assumption weighs against the bank's. `default_confidence` is the cut unless asked.
+    `pooling` is how far a tag's own spread gives way to the default one: 0 divides each tag by its
+    own, as SPARC does, 1 only centres. Which is better is a matter of the model, and is measured.
     """
 
     slope: float = 1.6
@@ -36,6 +38,7 @@ class ScoreModel:
     default_confidence: float = 0.5
     default_spread: float = 0.03
     shrinkage: float = 10.0
+    pooling: float = 0.0
 
     def confidence(self, scores: FloatArray) -> FloatArray:
         """Scores of any shape to confidences in [0, 1], float32, rising with the score."""
@@ -140,8 +143,9 @@ def _mean_and_spread(
         mean = centred @ centre
         variance = np.maximum(np.einsum("nd,nd->n", centred @ covariance, centred), 0.0)
     assumed = model.default_spread**2
-    spread = np.sqrt(weight * variance + (1 - weight) * assumed)
+    own = np.sqrt(np.maximum(weight * variance + (1 - weight) * assumed, 1e-8))
+    spread = own ** (1 - model.pooling) * model.default_spread**model.pooling
     return (
         np.asarray(weight * mean, dtype=np.float32),
-        np.asarray(np.maximum(spread, 1e-4), dtype=np.float32),
+        np.asarray(spread, dtype=np.float32),
     )

@@ -93,6 +93,7 @@ def options_of(given: OptionsIn) -> Options:
         precision_target=given.precision_target,
         categories=tuple(given.categories),
         include_parents=given.include_parents,
+        distinct=given.distinct,
         duplicates=given.duplicates,
         index=given.index,
     )

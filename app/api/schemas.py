@@ -32,7 +32,14 @@ class OptionsIn(RequestModel):
         False,
         description=(
             "同时返回上级标签：由下级带出的 `implied` 为 true；"
-            "不填时，选中了下级就不再重复报告它的上级。"
+            "不填时，一个标签与它的上级只报告更强的那个。"
+        ),
+    )
+    distinct: StrictBool = Field(
+        True,
+        description=(
+            "略去只是重复更强标签的近义词与字面相近的词；"
+            "`false` 报告所有达到阈值的标签。"
         ),
     )
     duplicates: StrictBool = Field(False, description="报告已入库的重复图片。")

@@ -52,7 +52,8 @@ class Preprocessing:
             image = image.convert("RGB")
         resized = self._resize(image)
         pixels = np.asarray(resized, dtype=np.float32) / np.float32(255)
-        normalised = (pixels - np.float32(self.mean)) / np.float32(self.std)
+        mean, std = np.asarray(self.mean, dtype=np.float32), np.asarray(self.std, dtype=np.float32)
+        normalised = (pixels - mean) / std
         return np.ascontiguousarray(normalised.transpose(2, 0, 1), dtype=np.float32)
 
     def _resize(self, image: Image.Image) -> Image.Image:
