@@ -7,7 +7,10 @@ import logging
 from dataclasses import fields
 from pathlib import Path
 
-from app.encoders.base import Encoder
+from PIL import Image
+
+import vocab
+from app.encoders.base import Encoder, FloatArray
 from app.encoders.builtin import BUILTIN_DIR
 from app.errors import ModelFileError
 from vocab.background import BackgroundBank
@@ -15,17 +18,36 @@ from vocab.calibration import ScoreModel
 
 log = logging.getLogger(__name__)
 
+SEED_PHOTOS = Path(vocab.__file__).parent / "data" / "seed_images"
+
 
 def background_of(encoder: Encoder, data_dir: Path) -> BackgroundBank:
-    """The operator's own bank for this model, else the one shipped with it, else an empty one."""
+    """The operator's own bank for this model, else the one shipped with it, else the seed photos'.
+
+    The seed photos are embedded once for each model and their vectors kept beside the operator's.
+    """
     own = data_dir / "background" / f"{encoder.model_key}.npz"
+    seed = data_dir / "background" / f"{encoder.model_key}.seed.npz"
     shipped = BUILTIN_DIR / "background.npz"
     if own.is_file():
         return BackgroundBank.load(own, encoder.model_key, encoder.dim)
     if encoder.name == "builtin" and shipped.is_file():
         return BackgroundBank.load(shipped, encoder.model_key, encoder.dim)
-    log.warning("no background bank for %s: confidences are rough", encoder.model_key)
-    return BackgroundBank.empty(encoder.model_key, encoder.dim)
+    if not seed.is_file():
+        log.info("embedding the seed photos for %s", encoder.model_key)
+        BackgroundBank(encoder.model_key, _seed_vectors(encoder)).save(seed)
+    bank = BackgroundBank.load(seed, encoder.model_key, encoder.dim)
+    log.warning("only %d seed photos calibrate %s", len(bank), encoder.model_key)
+    return bank
+
+
+def _seed_vectors(encoder: Encoder) -> FloatArray:
+    """`(n, dim)` unit rows of the photos shipped for models without a bank."""
+    photos = []
+    for path in sorted(SEED_PHOTOS.glob("*.jpg")):
+        with Image.open(path) as opened:
+            photos.append(opened.convert("RGB"))
+    return encoder.encode_images(photos)
 
 
 def score_model_of(encoder: Encoder) -> ScoreModel:
