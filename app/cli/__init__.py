@@ -15,7 +15,7 @@ from app import console as show
 from app.api.context import Service
 from app.api.tag import render
 from app.choice import Options
-from app.cli import vocabulary
+from app.cli import images, vocabulary
 from app.doctor import examine, summary
 from app.encoders.catalog import CATALOG
 from app.errors import TuqianError
@@ -38,6 +38,8 @@ err = Console(stderr=True)
 app = typer.Typer(help="图签：图片进，中文标签出。", no_args_is_help=True, add_completion=False)
 
 app.add_typer(vocabulary.app, name="vocab")
+app.add_typer(images.app, name="images")
+app.command()(images.retag)
 
 Results = list[tuple[Path, Tagged | Problem]]
 ModelOption = Annotated[str | None, typer.Option("--model", help="模型名称，见 tuqian models。")]
