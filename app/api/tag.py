@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from app.api.context import service_of
 from app.api.openapi import TAG_BODY, TAG_EXAMPLE
 from app.api.presence import CallerLeftError, while_present
-from app.api.problems import invalid_response, problem_of
+from app.api.problems import CLIENT_CLOSED_REQUEST, invalid_response, problem_of
 from app.api.reading import read_predict_order, read_tag_order
 from app.api.schemas import (
     DuplicateOut,
@@ -41,8 +41,6 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         504: "处理超时",
     }.items()
 }
-# The status nginx made customary for a caller who left: seen in logs, never by anyone else.
-CLIENT_CLOSED_REQUEST = 499
 
 
 @router.post(

@@ -17,7 +17,7 @@ VOCABULARY = "/v1/vocabulary"
 
 def tagged(client: TestClient, cat: bytes) -> dict[str, Any]:
     """Every active tag, as the next tagging request reports them."""
-    options = {"min_confidence": 0.0, "top_k": 100, "include_parents": True}
+    options = {"min_confidence": 0.0, "top_k": 100, "include_parents": True, "distinct": False}
     response = client.post(
         "/v1/tag", files={"files": cat}, data={"options": json.dumps(options)}
     ).json()

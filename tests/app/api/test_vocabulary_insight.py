@@ -82,7 +82,7 @@ def test_an_example_image_moves_a_tag_towards_it(editable: TestClient, cat: byte
         answer = editable.post(
             "/v1/tag",
             files={"files": cat},
-            data={"options": '{"min_confidence": 0, "include_parents": true}'},
+            data={"options": '{"min_confidence": 0, "include_parents": true, "distinct": false}'},
         ).json()
         tags = answer["results"][0]["tags"]
         return next(float(tag["similarity"]) for tag in tags if tag["id"] == "dog")
