@@ -159,7 +159,7 @@ def _announce(port: int, host: str) -> None:
 
 def _sample() -> str:
     """A photo that ships with the project, as a path from here where that is shorter."""
-    photo = Path(__file__).parents[2] / "tests" / "data" / "cat.jpg"
+    photo = Path(__file__).parents[2] / "tests" / "data" / "tiger.jpg"
     if not photo.is_file():  # an installed package has no tests beside it
         return "photo.jpg"
     return str(photo.relative_to(Path.cwd()) if photo.is_relative_to(Path.cwd()) else photo)

@@ -15,7 +15,7 @@ def test_images_within_the_capacity_are_let_in() -> None:
 
 def test_one_image_too_many_is_refused_at_once() -> None:
     gate = Gate(3)
-    with gate.place(3), pytest.raises(OverloadedError, match="上限 3 张"), gate.place(1):
+    with gate.place(3), pytest.raises(OverloadedError, match="上限 3"), gate.place(1):
         pass
     assert gate.inside == 0
 
