@@ -78,7 +78,9 @@ def top(images: Rows, names: Rows, labels: Sequence[int], k: int) -> float:
     return 100 * float((best == np.asarray(labels)[:, None]).any(axis=1).mean())
 
 
-def caption_tag_map(images: Rows, texts: Texts, labels: list[dict[str, Any]], tags: list[str]) -> float:
+def caption_tag_map(
+    images: Rows, texts: Texts, labels: list[dict[str, Any]], tags: list[str]
+) -> float:
     """mAP over caption tags: two mentions true, one left out, five positives at least."""
     similarities, found = images @ texts(tags).T, []
     for column, tag in enumerate(tags):
@@ -133,7 +135,11 @@ def measure(folder: Path) -> dict[str, dict[str, list[float]]]:
     known = texts(names)
     unseen = known[HELD_OUT]
     kinds = {
-        "shipped": (photos.embedding, everyday.embedding, held_out_vectors(photos.pooled, photos.logits, known)),
+        "shipped": (
+            photos.embedding,
+            everyday.embedding,
+            held_out_vectors(photos.pooled, photos.logits, known),
+        ),
         "recipe": (
             recipe_vectors(photos.logits, known),
             recipe_vectors(everyday.logits, known),
@@ -145,11 +151,15 @@ def measure(folder: Path) -> dict[str, dict[str, list[float]]]:
         rows = daily[[place[label["file"]] for label in complete]]
         found[kind] = {
             "names top-1/5": by_name(named, texts, names),
-            "held-out top-1/5": [top(held[HELD_OUT], unseen, range(len(HELD_OUT)), k) for k in (1, 5)],
+            "held-out top-1/5": [
+                top(held[HELD_OUT], unseen, range(len(HELD_OUT)), k) for k in (1, 5)
+            ],
             "caption tags mAP": [caption_tag_map(daily, texts, val, tags)],
             "captions R@1/5/10": caption_recall(daily, texts, val),
             "complete mAP": [complete_map(rows, texts, complete, all_tags, strict=False)],
-            "complete mAP, unsure false": [complete_map(rows, texts, complete, all_tags, strict=True)],
+            "complete mAP, unsure false": [
+                complete_map(rows, texts, complete, all_tags, strict=True)
+            ],
         }
     return found
 
@@ -170,7 +180,9 @@ def main() -> None:
     found = measure(arguments.data)
     print(f"{'figure':<28}{'shipped':>20}{'recipe':>20}{'bar':>14}")
     for figure in found["shipped"]:
-        cells = ["/".join(f"{x:.1f}" for x in found[kind][figure]) for kind in ("shipped", "recipe")]
+        cells = [
+            "/".join(f"{x:.1f}" for x in found[kind][figure]) for kind in ("shipped", "recipe")
+        ]
         bar = "/".join(str(x) for x in BARS.get(figure, []))
         print(f"{figure:<28}{cells[0]:>20}{cells[1]:>20}{bar:>14}")
     if arguments.json:

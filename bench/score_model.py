@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from app.encoders.builtin import BUILTIN_DIR, load_builtin
 from app.echoes import without_echoes
+from app.encoders.builtin import BUILTIN_DIR, load_builtin
 from bench.builtin_quality import look, read_jsonl
 from vocab.background import BackgroundBank
 from vocab.calibration import Calibration, FloatArray, ScoreModel, calibrate
@@ -121,7 +121,10 @@ def imagenet_truth(folder: Path, names: Names) -> list[dict[int, bool] | None]:
 
 
 def pairs_of(
-    images: FloatArray, tags: FloatArray, calibration: Calibration, truth: list[dict[int, bool] | None]
+    images: FloatArray,
+    tags: FloatArray,
+    calibration: Calibration,
+    truth: list[dict[int, bool] | None],
 ) -> Pairs:
     """The labelled tags that would be shown."""
     rows = [
@@ -141,7 +144,9 @@ def fit(sets: list[Pairs], half: int) -> tuple[float, float]:
     scores = np.concatenate([p.scores[c] for p, c in zip(sets, chosen, strict=True)])
     right = np.concatenate([p.right[c] for p, c in zip(sets, chosen, strict=True)])
     weights = np.concatenate([np.full(c.sum(), 1 / c.sum()) for c in chosen])
-    model = LogisticRegression(C=1e6).fit(scores[:, None], right, sample_weight=weights * len(right))
+    model = LogisticRegression(C=1e6).fit(
+        scores[:, None], right, sample_weight=weights * len(right)
+    )
     return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
@@ -187,11 +192,14 @@ def main() -> None:
         passed = other & (pairs.scores >= model.score_at(model.default_confidence))
         said = model.confidence(pairs.scores[other])
         print(
-            f"{label}: {passed.sum()} tags at the usual cut, precision {pairs.right[passed].mean():.3f};"
+            f"{label}: {passed.sum()} tags at the usual cut,"
+            f" precision {pairs.right[passed].mean():.3f};"
             f" mean confidence {said.mean():.3f}, mean truth {pairs.right[other].mean():.3f}"
         )
     above = [int((s >= model.score_at(model.default_confidence)).sum()) for s in everyday]
-    print(f"everyday photos: median {np.median(above):g} tags, {np.mean(np.equal(above, 0)):.1%} none")
+    print(
+        f"everyday photos: median {np.median(above):g} tags, {np.mean(np.equal(above, 0)):.1%} none"
+    )
     stated = {field.name: getattr(model, field.name) for field in fields(model)}
     print(json.dumps(stated))
     if arguments.write:

@@ -25,10 +25,10 @@ from app.api.image_schemas import (
 )
 from app.api.openapi import IMAGES_BODY
 from app.api.presence import CallerLeftError, while_present
-from app.api.problems import invalid_response
+from app.api.problems import CLIENT_CLOSED_REQUEST, invalid_response
 from app.api.reading import parse_json, source_of
 from app.api.schemas import ProblemOut
-from app.api.tag import CLIENT_CLOSED_REQUEST, PROBLEMS, server_timing
+from app.api.tag import PROBLEMS, server_timing
 from app.choice import Options
 from app.errors import InvalidRequestError
 from app.retag import retag as retag_images
