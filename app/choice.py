@@ -28,7 +28,8 @@ class Options:
     `min_confidence` and `precision_target` both move the cut; the stricter counts. In this
     version a target precision p is a cut at confidence p: calibrated confidences above p are
     right more often than p. An empty `categories` means all of them. `distinct` leaves out tags
-    that only repeat a stronger one. `duplicates` asks whether the is stored already; `index` asks that too, and stores it.
+    that only repeat a stronger one. `duplicates` asks whether the image is stored
+    already; `index` asks that too, and stores it.
     """
 
     top_k: int = 10
