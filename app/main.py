@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -207,7 +208,12 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
                 app.state.failure = error  # for the command, which can say it better than a trace
                 raise
             app.state.service = service
+            # What is here now stays: looking through 100,000 tags for garbage, again and again,
+            # would hold up an edit or a request by a third of a second.
+            gc.collect()
+            gc.freeze()
             yield
+            gc.unfreeze()
             app.state.service = None
 
     app = FastAPI(

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import repeat
+from itertools import compress, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,8 @@ class Measure:
 
 def active_tags(vocabulary: Vocabulary) -> tuple[Tag, ...]:
     """The tags that take part in tagging, in the vocabulary's order."""
-    return tuple(tag for tag in vocabulary.tags if tag.state == "active")
+    states = map(operator.attrgetter("state"), vocabulary.tags)
+    return tuple(compress(vocabulary.tags, map("active".__eq__, states)))
 
 
 def build_snapshot(
