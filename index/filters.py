@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
 
 from index.images import Filters
 from index.tables import image_names, image_tags, images
@@ -38,7 +39,7 @@ def matching(transactions: Transactions, model_key: str, filters: Filters) -> ND
 def _equal(key: str, value: str | int | float | bool, on_server: bool) -> Any:
     column: Any = image_names.c.metadata
     if on_server:
-        return column.contains({key: value})
+        return type_coerce(column, JSONB).contains({key: value})
     member = column[key]
     if isinstance(value, bool):
         return member.as_boolean() == value

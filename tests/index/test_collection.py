@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -229,3 +230,19 @@ def test_adds_and_deletes_from_many_threads_leave_index_and_store_alike(
     assert not failures
     assert len(collection) == len(collection.store.numbers()) == 60
     assert ids(collection, 0) == ids(open_collection(database, tmp_path / "new"), 0)
+
+
+@pytest.mark.postgres
+def test_postgresql_stores_finds_filters_and_forgets_alike(
+    new_postgres_url: Callable[..., str], tmp_path: Path
+) -> None:
+    database = Database(new_postgres_url())
+    collection = open_collection(database, tmp_path / "index")
+    for seed in range(3):
+        collection.add(new_image(seed, metadata={"n": seed, "a": "夏"}, tags=(("cat", 0.5),)))
+    assert collection.add(new_image(1, id="other")).state == "exists"
+    assert ids(collection, 2, Filters(metadata={"n": 2, "a": "夏"})) == ["image-2"]
+    assert len(ids(collection, 0, Filters(all_tags=(("cat",),)))) == 3
+    collection.delete("image-0")
+    assert sorted(ids(open_collection(database, tmp_path / "new"), 0)) == ["image-1", "image-2"]
+    database.close()
