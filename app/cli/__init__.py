@@ -15,7 +15,7 @@ from app import console as show
 from app.api.context import Service
 from app.api.tag import render
 from app.choice import Options
-from app.cli import images, vocabulary
+from app.cli import images, quality, vocabulary
 from app.doctor import examine, summary
 from app.encoders.catalog import CATALOG
 from app.errors import TuqianError
@@ -40,6 +40,7 @@ app = typer.Typer(help="图签：图片进，中文标签出。", no_args_is_hel
 app.add_typer(vocabulary.app, name="vocab")
 app.add_typer(images.app, name="images")
 app.command()(images.retag)
+app.command()(quality.calibrate)
 
 Results = list[tuple[Path, Tagged | Problem]]
 ModelOption = Annotated[str | None, typer.Option("--model", help="模型名称，见 tuqian models。")]
