@@ -38,8 +38,7 @@ class OptionsIn(RequestModel):
     distinct: StrictBool = Field(
         True,
         description=(
-            "略去只是重复更强标签的近义词与字面相近的词；"
-            "`false` 报告所有达到阈值的标签。"
+            "略去只是重复更强标签的近义词与字面相近的词；`false` 报告所有达到阈值的标签。"
         ),
     )
     duplicates: StrictBool = Field(False, description="报告已入库的重复图片。")
