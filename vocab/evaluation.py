@@ -173,13 +173,18 @@ def bootstrap_weights(images: int, samples: int, seed: int) -> Floats:
     return found.reshape(samples, images).astype(np.float64)
 
 
-def interval(values: Floats) -> tuple[float, float]:
-    """The middle 95 % of bootstrap values, NaN left out; two NaN where nothing remains."""
-    known = values[~np.isnan(values)]
-    if not len(known):
+def interval(value: float, samples: Floats, top: float = 1.0) -> tuple[float, float]:
+    """The middle 95 % of bootstrap samples of a value in [0, top], moved to lie around it.
+
+    They are moved by the samples' mean distance from the value: an image drawn twice agrees with
+    itself, which raises AP and calibration error in every sample alike. NaN is left out; two NaN
+    where nothing remains.
+    """
+    known = samples[~np.isnan(samples)]
+    if not len(known) or np.isnan(value):
         return float("nan"), float("nan")
-    low, high = np.quantile(known, [0.025, 0.975])
-    return float(low), float(high)
+    low, high = np.quantile(known, [0.025, 0.975]) - (known.mean() - value)
+    return float(max(low, 0.0)), float(min(high, top))
 
 
 def _counts(

@@ -41,6 +41,7 @@ app.add_typer(vocabulary.app, name="vocab")
 app.add_typer(images.app, name="images")
 app.command()(images.retag)
 app.command()(quality.calibrate)
+app.command()(quality.evaluate)
 
 Results = list[tuple[Path, Tagged | Problem]]
 ModelOption = Annotated[str | None, typer.Option("--model", help="模型名称，见 tuqian models。")]

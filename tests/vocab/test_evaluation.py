@@ -185,8 +185,33 @@ def test_a_bootstrap_draws_as_many_images_as_there_are_and_the_same_again(
 
 def test_an_interval_holds_the_middle_and_leaves_the_unknown_out() -> None:
     values = np.append(np.linspace(0, 1, 1001), np.nan)
-    assert interval(values) == pytest.approx((0.025, 0.975))
-    assert all(math.isnan(end) for end in interval(np.full(3, np.nan)))
+    assert interval(0.5, values) == pytest.approx((0.025, 0.975))
+    assert all(math.isnan(end) for end in interval(0.5, np.full(3, np.nan)))
+    assert all(math.isnan(end) for end in interval(math.nan, values))
+
+
+def test_an_interval_lies_around_its_value_and_inside_what_is_possible() -> None:
+    values = np.linspace(0.5, 0.7, 1001)
+    assert interval(0.4, values) == pytest.approx((0.305, 0.495))
+    assert interval(0.02, values)[0] == 0
+    assert interval(0.99, values)[1] == 1
+
+
+def test_the_interval_of_an_average_precision_covers_that_of_many_images() -> None:
+    def sample(rng: np.random.Generator, images: int) -> tuple[np.ndarray, np.ndarray]:
+        truth = rng.random(images) < 0.2
+        return rng.normal(size=images) + truth, truth
+
+    scores, truth = sample(np.random.default_rng(0), 100_000)
+    exact = average_precision(scores, truth, np.ones((1, len(truth))))[0]
+    covered = 0
+    for seed in range(100):
+        scores, truth = sample(np.random.default_rng(seed + 1), 100)
+        weights = np.vstack([np.ones(100), bootstrap_weights(100, 200, seed)])
+        found = average_precision(scores, truth, weights)
+        low, high = interval(found[0], found[1:])
+        covered += low <= exact <= high
+    assert covered >= 85
 
 
 def test_the_interval_of_a_mean_covers_it_about_as_often_as_promised() -> None:
@@ -195,6 +220,7 @@ def test_the_interval_of_a_mean_covers_it_about_as_often_as_promised() -> None:
         emitted = np.random.default_rng(seed).random((80, 1)) < 0.6
         everything = np.ones_like(emitted)
         weights = bootstrap_weights(80, 200, seed)
-        low, high = interval(rates(everything, emitted, everything, weights).micro_precision)
+        found = rates(everything, emitted, everything, weights).micro_precision
+        low, high = interval(float(emitted.mean()), found)
         covered += low <= 0.6 <= high
     assert covered >= 85

@@ -1,0 +1,115 @@
+"""`tuqian evaluate` from labelled photos to a report, over the tiny model."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.database import Database
+from app.encoders import catalog
+from app.encoders.builtin import load_builtin
+from app.settings import Settings
+from tests.fixtures.photos import drawn
+from tests.fixtures.tiny import write_tiny_model
+from vocab.store import VocabularyStore
+from vocab.tags import TagDraft
+
+# Thresholds that every image passes, or none, make the right figures known beforehand.
+VOCABULARY = (
+    TagDraft("动物", "动物", threshold=-1.0),
+    TagDraft("猫", "动物", parents=("动物",), aliases=("猫咪",), threshold=1.0),
+    TagDraft("汽车", "交通工具", threshold=1.0),
+    TagDraft("旧标签", "动物", state="paused"),
+)
+LABELS = [
+    {"file": "0.png", "tags": ["猫咪"], "unsure": []},
+    {"file": "1.png", "tags": ["动物", "外星人"], "unsure": ["汽车"]},
+    {"file": "2.png", "tags": ["汽车", "旧标签"], "unsure": []},
+    {"file": "gone.png", "tags": ["猫"], "unsure": []},
+]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    (tmp_path / "model").mkdir()
+    folder = write_tiny_model(tmp_path / "model")
+    monkeypatch.setattr(catalog, "load_builtin", partial(load_builtin, folder))
+    monkeypatch.setenv("TUQIAN_DATA_DIR", str(tmp_path / "data"))
+    database = Database(Settings().database)
+    database.migrate()
+    with VocabularyStore(database).editing("测试", "起点") as edit:
+        edit.create_all(VOCABULARY)
+    database.close()
+    return CliRunner()
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    for seed in range(3):
+        drawn(seed, 60, 40).save(tmp_path / f"{seed}.png")
+    path = tmp_path / "labels.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in LABELS), encoding="utf-8")
+    return path
+
+
+def test_a_report_says_how_good_the_tags_are_and_what_was_left_out(
+    run: CliRunner, dataset: Path, tmp_path: Path
+) -> None:
+    done = run.invoke(app, ["evaluate", str(dataset), "--report", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert "mAP" in done.output
+    found = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert found["images"] == 3
+    assert found["subject"]["unknown"] == {"外星人": 1, "旧标签": 1}
+    assert [Path(name).name for name in found["subject"]["failed"]] == ["gone.png"]
+    tags = {tag["name"]: tag for tag in found["tags"]}
+    # 猫 is an animal though only 猫咪 was said; of 汽车 one photo is arguable.
+    assert (tags["动物"]["positives"], tags["动物"]["emitted"]) == (2, 3)
+    assert tags["动物"]["precision"] == pytest.approx(2 / 3, abs=1e-5)
+    assert (tags["猫"]["positives"], tags["猫"]["emitted"]) == (1, 0)
+    assert (tags["汽车"]["positives"], tags["汽车"]["judged"]) == (1, 2)
+    assert found["automatic"]["micro_recall"]["value"] == pytest.approx(0.5)
+    assert found["coverage"]["none"]["value"] == 0
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "外星人" in page
+    assert "gone.png" in page
+
+
+def test_the_same_evaluation_twice_writes_the_same_files(
+    run: CliRunner, dataset: Path, tmp_path: Path
+) -> None:
+    for out in ("one", "two"):
+        run.invoke(app, ["evaluate", str(dataset), "--report", str(tmp_path / out)])
+    for name in ("report.json", "report.html"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_folder_of_folders_is_a_dataset(run: CliRunner, tmp_path: Path) -> None:
+    for seed, name in enumerate(("猫", "汽车")):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        drawn(seed, 60, 40).save(tmp_path / "set" / name / "a.png")
+    done = run.invoke(
+        app, ["evaluate", str(tmp_path / "set"), "--report", str(tmp_path / "deep" / "out")]
+    )
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "deep" / "out" / "report.html").is_file()
+
+
+def test_a_dataset_of_unknown_tags_or_missing_photos_is_refused(
+    run: CliRunner, tmp_path: Path
+) -> None:
+    path = tmp_path / "labels.csv"
+    for text, said in (
+        ("file,tags\n1.png,外星人\n", "没有一个在词表里"),
+        ("file,tags\n1.png,猫\n", "没有一张图片能读取"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        done = run.invoke(app, ["evaluate", str(path), "--report", str(tmp_path / "out")])
+        assert done.exit_code != 0
+        assert said in str(done.exception)
+    assert not (tmp_path / "out").exists()
