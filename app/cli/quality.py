@@ -44,7 +44,7 @@ def evaluate(
     resamples: Annotated[
         int, typer.Option(min=10, max=10_000, help="自助抽样的次数，用来算 95% 区间。")
     ] = 300,
-    seed: Annotated[int, typer.Option(help="自助抽样的随机种子。")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="自助抽样的随机种子。")] = 0,
     model: ModelOption = None,
 ) -> None:
     """用带标签的图片评测当前词表与模型，写出 report.json 与 report.html。"""
@@ -68,7 +68,7 @@ def evaluate(
 def calibrate(
     images: Annotated[Path, typer.Option("--images", help="放有代表性图片的目录。")],
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="最多取多少张。")] = BANK_SIZE,
-    seed: Annotated[int, typer.Option(help="抽样的随机种子；相同则抽到相同的图片。")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="抽样的随机种子；相同则抽到相同的图片。")] = 0,
     model: ModelOption = None,
 ) -> None:
     """用自己的图片建立当前模型的背景库，取代原来的；运行中的服务重启后生效。"""
