@@ -24,13 +24,15 @@ from vocab.store import VocabularyStore
 from vocab.tags import TagDraft
 
 TAGS = 10_000
-LONGEST_WAIT_S = 4.0
+# Kills are spread over this many times what an import takes, so that some come after its end.
+SPREAD = 1.15
 
 
 @dataclass
 class Rounds:
     """What came of the kills: before and after the commit, and imports that were lost."""
 
+    import_s: float = 0.0
     kills: int = 0
     nothing: int = 0
     everything: int = 0
@@ -42,10 +44,15 @@ def kill_rounds(data_dir: Path, rounds: int, *, seed: int) -> Rounds:
     """Starts, imports, kills and checks, `rounds` times."""
     chance = random.Random(seed)  # noqa: S311
     prepare(data_dir, [TagDraft("猫"), TagDraft("狗")])
-    result = Rounds()
-    head = 1
-    for number in range(rounds):
-        answered = _import_and_kill(data_dir, number, chance.uniform(0, LONGEST_WAIT_S))
+    # The first one is not disturbed, to know how long it takes.
+    answered, spent_s = _import_and_kill(data_dir, 0, None)
+    assert answered
+    result = Rounds(import_s=round(spent_s, 1))
+    head = _check_whole(data_dir)
+    assert head == 2
+    for number in range(1, rounds + 1):
+        wait_s = chance.uniform(0.3, SPREAD) * result.import_s  # the early part is all encoding
+        answered, _ = _import_and_kill(data_dir, number, wait_s)
         now = _check_whole(data_dir)
         assert now in (head, head + 1)
         result.kills += 1
@@ -61,8 +68,10 @@ def kill_rounds(data_dir: Path, rounds: int, *, seed: int) -> Rounds:
     return result
 
 
-def _import_and_kill(data_dir: Path, number: int, wait_s: float) -> bool:
-    """One life of the service; True where the import was answered before the kill."""
+def _import_and_kill(data_dir: Path, number: int, wait_s: float | None) -> tuple[bool, float]:
+    """One life of the service, killed `wait_s` after its import began, or else when that is over;
+    whether the import was answered before the kill, and how long it had.
+    """
     text = "name,aliases\n" + "".join(f"第{number}批{n},别名{number}之{n}\n" for n in range(TAGS))
     answers: list[int] = []
 
@@ -78,12 +87,14 @@ def _import_and_kill(data_dir: Path, number: int, wait_s: float) -> bool:
         # The index equals the database after every start.
         assert before["tags"] == 2 + (before["vocabulary_revision"] - 1) * TAGS
         sender = threading.Thread(target=send, args=(service.address,))
+        began = time.monotonic()
         sender.start()
-        time.sleep(wait_s)
+        sender.join(wait_s)
+        spent_s = time.monotonic() - began
         service.process.kill()
         sender.join()
     assert answers in ([], [200])
-    return bool(answers)
+    return bool(answers), spent_s
 
 
 def _check_whole(data_dir: Path) -> int:

@@ -16,7 +16,6 @@ SEPARATORS = re.compile(
     r"[、，,;；/／|｜]|(?<=[\u4e00-\u9fff])(?:或者?|以及)(?=[\u4e00-\u9fff])"
     r"|(?<=[\u4e00-\u9fff]{2})[和与及](?=[\u4e00-\u9fff]{2})"
 )
-SHORTEST_HEAD = 2
 
 
 def bracket_names(material: Material, limits: Limits) -> Iterator[Finding]:
@@ -75,18 +74,16 @@ def paused_parents(material: Material, limits: Limits) -> Iterator[Finding]:
 def missing_parents(material: Material, limits: Limits) -> Iterator[Finding]:
     """Names that end with another tag's name and are not below it: 柴犬 and 犬.
 
-    In Chinese the head of a noun stands last. One character is a head only where it is a parent
-    of something already, because single characters end words of any kind.
+    In Chinese the head of a noun stands last. Only what is a parent already, and of the tag's own
+    category, counts as a head: 弹吉他 is no 吉他.
     """
-    heads = {
-        name_key(tag.name): tag
-        for tag in material.tags
-        if len(tag.name) >= SHORTEST_HEAD or tag.id in material.with_children
-    }
+    heads = {name_key(t.name): t for t in material.tags if t.id in material.with_children}
     for tag in material.tags:
         key = name_key(tag.name)
         head = next((heads[key[at:]] for at in range(1, len(key)) if key[at:] in heads), None)
-        if head is not None and not _related(material, tag, head):
+        if head is None or head.category != tag.category:
+            continue
+        if not _related(material, tag, head):
             yield Finding(
                 "missing_parent",
                 (tag, head),

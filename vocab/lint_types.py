@@ -39,8 +39,8 @@ class Limits:
 
     synonym: float = 0.92
     alias: float = 0.0
-    parent_share: float = 0.35
-    example_share: float = 0.1
+    parent_share: float = 0.5
+    example_share: float = 0.02
     target_rate: float = 0.02
     rate_factor: float = 5.0
 
