@@ -146,7 +146,8 @@ def test_what_is_chosen_is_sorted_passed_and_the_best(
     view = numbers(*similarities, threshold=threshold)
     hits = choose(snapshot, view, EVERY, top_k)
     passing = sorted((float(s) for s in view.similarities if s >= view.thresholds[0]), reverse=True)
-    assert [hit.similarity for hit in hits] == pytest.approx(passing[:top_k])
+    # Scores are coarser than similarities: tags a hair apart may come in either order.
+    assert [hit.similarity for hit in hits] == pytest.approx(passing[:top_k], abs=1e-5)
     assert all(0 <= hit.confidence <= 1 for hit in hits)
 
 
@@ -214,5 +215,5 @@ def test_no_finding_says_what_another_says(similarities: list[float], top_k: int
     assert not any(parent in found for hit in hits for parent in hit.tag.parents)
     groups = [hit.tag.exclusive_group for hit in hits if hit.tag.exclusive_group]
     assert len(groups) == len(set(groups))
-    strengths = [hit.similarity for hit in hits]
+    strengths = [hit.score for hit in hits]
     assert strengths == sorted(strengths, reverse=True)
