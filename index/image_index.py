@@ -11,9 +11,9 @@ import faiss as untyped_faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from index.errors import ModelMismatchError, VectorShapeError
 from index.read_write_lock import ReadWriteLock
 from index.snapshot_file import read_snapshot, write_snapshot
+from index.vectors import checked_rows
 
 log = logging.getLogger(__name__)
 
@@ -143,19 +143,9 @@ class ImageIndex:
         return {"model_key": self.model_key, "dim": self.dim}
 
     def _checked(self, vectors: FloatArray, model_key: str) -> FloatArray:
-        if model_key != self.model_key:
-            raise ModelMismatchError(
-                f"向量来自模型 {model_key}，而图片索引属于 {self.model_key}，二者不能比较",
-                field="model",
-                remedy="请用同一个模型重新计算向量，或用原来的模型启动服务。",
-            )
-        if vectors.ndim != 2 or vectors.shape[1] != self.dim:
-            raise VectorShapeError(
-                f"向量的形状是 {vectors.shape}，应为 (n, {self.dim})",
-                field="vector",
-                remedy="请确认向量由当前模型算出。",
-            )
-        return np.ascontiguousarray(vectors, dtype=np.float32)
+        return checked_rows(
+            vectors, model_key, expected_key=self.model_key, dim=self.dim, field="vector"
+        )
 
     def _parameters(self, among: Numbers | None) -> Any:
         selector = None if among is None else faiss.IDSelectorBatch(among)

@@ -8,7 +8,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from index.errors import ModelMismatchError, VectorShapeError
+from index.errors import VectorShapeError
+from index.vectors import checked_rows
 
 FloatArray = NDArray[np.float32]
 
@@ -101,16 +102,6 @@ class TagIndex:
         return Matches(positions, similarities)
 
     def _checked(self, queries: FloatArray, model_key: str) -> FloatArray:
-        if model_key != self.model_key:
-            raise ModelMismatchError(
-                f"查询向量来自模型 {model_key}，而标签向量来自 {self.model_key}，二者不能比较",
-                field="model",
-                remedy="请用同一个模型重新计算向量，或用原来的模型启动服务。",
-            )
-        if queries.ndim != 2 or queries.shape[1] != self.dim:
-            raise VectorShapeError(
-                f"查询向量的形状是 {queries.shape}，应为 (m, {self.dim})",
-                field="vectors",
-                remedy="请确认向量由同一个模型算出。",
-            )
-        return np.ascontiguousarray(queries, dtype=np.float32)
+        return checked_rows(
+            queries, model_key, expected_key=self.model_key, dim=self.dim, field="vectors"
+        )

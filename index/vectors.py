@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from index.errors import InvalidImageError, VectorShapeError
+from index.errors import InvalidImageError, ModelMismatchError, VectorShapeError
 
 FloatArray = NDArray[np.float32]
 VectorType = Literal["float32", "float16"]
@@ -45,3 +45,25 @@ def checked_vector(vector: FloatArray, dim: int, field: str = "vector") -> Float
             remedy="请先把向量归一化到单位长度。",
         )
     return array
+
+
+def checked_rows(
+    vectors: FloatArray, model_key: str, *, expected_key: str, dim: int, field: str
+) -> FloatArray:
+    """`(n, dim) float32`, contiguous, of the model that an index holds.
+
+    Raises `ModelMismatchError` for vectors of another model, `VectorShapeError` for another shape.
+    """
+    if model_key != expected_key:
+        raise ModelMismatchError(
+            f"向量来自模型 {model_key}，而索引属于 {expected_key}，二者不能比较",
+            field="model",
+            remedy="请用同一个模型重新计算向量，或用原来的模型启动服务。",
+        )
+    if vectors.ndim != 2 or vectors.shape[1] != dim:
+        raise VectorShapeError(
+            f"向量的形状是 {vectors.shape}，应为 (n, {dim})",
+            field=field,
+            remedy="请确认向量由当前模型算出。",
+        )
+    return np.ascontiguousarray(vectors, dtype=np.float32)
