@@ -78,7 +78,7 @@ def test_vectors_of_another_model_are_refused() -> None:
 
 def test_vectors_of_another_length_are_refused() -> None:
     index = TagIndex(unit(np.random.default_rng(0), 3, 4), KEY)
-    with pytest.raises(VectorShapeError, match=r"\(m, 4\)"):
+    with pytest.raises(VectorShapeError, match=r"\(n, 4\)"):
         index.search(unit(np.random.default_rng(1), 1, 5), 1, KEY)
     with pytest.raises(VectorShapeError):
         TagIndex(np.zeros((2, 2), dtype=np.float64), KEY)  # type: ignore[arg-type]
