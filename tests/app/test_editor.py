@@ -247,17 +247,22 @@ def test_two_edits_of_one_tag_at_once_are_both_kept(editor: Editor, database: Da
     assert_equal_to_a_fresh_build(editor)
 
 
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def test_what_another_process_commits_is_live_here_within_a_second(
-    editor: Editor, encoder: Fragile, database_url: str
+    kind: str, encoder: Fragile, database_url: str, request: pytest.FixtureRequest
 ) -> None:
-    theirs = Database(database_url)
-    other = editor_on(theirs, Fragile(encoder.inner))
+    url = database_url
+    if kind == "postgres":
+        url = request.getfixturevalue("new_postgres_url")()
+    databases = [Database(url), Database(url)]
+    databases[0].migrate()
+    one, other = (editor_on(database, Fragile(encoder.inner)) for database in databases)
     followers = [
-        Follower(theirs.data_version, other.catch_up),
-        Follower(Database(database_url).data_version, editor.catch_up),
+        Follower(databases[0].data_version, one.catch_up),
+        Follower(databases[1].data_version, other.catch_up),
     ]
     try:
-        for writer, reader in ((other, editor), (editor, other)):
+        for writer, reader in ((other, one), (one, other)):
             (tag,) = add(writer, f"标签{len(live_names(writer))}")
             until = time.monotonic() + 1
             while tag.name not in live_names(reader) and time.monotonic() < until:
@@ -267,6 +272,8 @@ def test_what_another_process_commits_is_live_here_within_a_second(
     finally:
         for follower in followers:
             follower.close()
+        for database in databases:
+            database.close()
 
 
 def test_a_follower_that_failed_tries_again() -> None:
