@@ -10,6 +10,7 @@ import numpy as np
 from app.editor import Editor
 from app.lint import unknown_words
 from app.snapshot import manual_thresholds
+from index.collection import ImageCollection
 from vocab.background_rate import background_rates, usual_threshold
 from vocab.errors import InvalidTagError, VocabularyError
 from vocab.lint import lint
@@ -18,6 +19,7 @@ from vocab.rules import clean_fields, fields_of_draft
 from vocab.tags import Tag, TagDraft
 
 NEAREST = 5
+IMAGES = 12
 # The rules that look at one tag by itself; what it is close to, the preview says anyway.
 RULES = ("bracket_name", "list_name", "unknown_pieces", "fires_often")
 
@@ -26,19 +28,26 @@ RULES = ("bracket_name", "list_name", "unknown_pieces", "fires_often")
 class Preview:
     """What is known of a tag that is not there yet.
 
-    `rate` is NaN where the background bank is empty; `problem` is what would refuse the tag.
+    `rate` is NaN where the background bank is empty; `images` are the ids of the stored images it
+    would hit best, with their similarities; `problem` is what would refuse the tag.
     """
 
     threshold: float
     background_images: int
     rate: float
     nearest: tuple[tuple[Tag, float], ...]
+    images: tuple[tuple[str, float], ...]
     findings: tuple[Finding, ...]
     problem: VocabularyError | None
 
 
-def preview(editor: Editor, draft: TagDraft, confidence: float | None = None) -> Preview:
-    """Encodes and measures a draft against the background bank and the live tags.
+def preview(
+    editor: Editor,
+    collection: ImageCollection,
+    draft: TagDraft,
+    confidence: float | None = None,
+) -> Preview:
+    """Encodes and measures a draft against the background bank, live tags and stored images.
 
     Raises `InvalidTagError` for a draft no vocabulary could hold, and `EncoderError`. The text's
     vector is kept, so that adding the tag afterwards encodes nothing.
@@ -72,6 +81,9 @@ def preview(editor: Editor, draft: TagDraft, confidence: float | None = None) ->
         nearest=tuple(
             (snapshot.tags[row], float(similarity))
             for row, similarity in zip(matches.positions[0], matches.similarities[0], strict=True)
+        ),
+        images=tuple(
+            (found.image.id, found.similarity) for found in collection.search(vector[0], IMAGES)
         ),
         findings=lint(material, rules=RULES).findings,
         problem=problem,

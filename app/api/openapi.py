@@ -9,7 +9,14 @@ from fastapi.openapi.utils import get_openapi
 
 from app.api.image_schemas import ImagesIn, RetagIn, SearchIn
 from app.api.schemas import TagRequest
-from app.api.vocabulary_schemas import PreviewIn, RollbackIn, TagChangesIn, TagIn, TagsIn
+from app.api.vocabulary_schemas import (
+    ExamplesIn,
+    PreviewIn,
+    RollbackIn,
+    TagChangesIn,
+    TagIn,
+    TagsIn,
+)
 
 # The bodies whose routes read them themselves.
 READ_BY_HAND = (
@@ -17,6 +24,7 @@ READ_BY_HAND = (
     TagIn,
     TagsIn,
     TagChangesIn,
+    ExamplesIn,
     PreviewIn,
     RollbackIn,
     ImagesIn,

@@ -6,14 +6,18 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
+from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from app.api.bodies import tag_path
-from app.api.context import service_of
+from app.api.context import Service, service_of
 from app.api.editing import EditIntent, carry_out, edit_out, edit_response, expected_version
+from app.api.problems import invalid_response
+from app.api.reading import parse_json
 from app.api.vocabulary import PROBLEMS
-from app.api.vocabulary_schemas import EditOut
+from app.api.vocabulary_schemas import EditOut, ExamplesIn
+from app.encoders.base import FloatArray
 from app.errors import InvalidRequestError
 from app.intake.sources import UploadSource
 from vocab.edit import Edit
@@ -38,7 +42,8 @@ FILES_BODY: dict[str, Any] = {
                         }
                     },
                 }
-            }
+            },
+            "application/json": {"schema": {"$ref": "#/components/schemas/ExamplesIn"}},
         },
     }
 }
@@ -55,22 +60,17 @@ FILES_BODY: dict[str, Any] = {
 async def add_examples(request: Request, intent: EditIntent, tag_id: str) -> Response:
     """标签的向量变为 单位化((1−w)·文本 + w·示例均值)，w 是 TUQIAN_EXAMPLE_WEIGHT。
 
-    适合文字说不清的概念：标志、吉祥物、某件商品。有一张图不能用则全部不生效。
+    适合文字说不清的概念：标志、吉祥物、某件商品。可以上传图片，也可以用 JSON 的 `image_ids`
+    指出已入库的图片。有一张图不能用则全部不生效。
     """
     service = service_of(request)
     tag_id = tag_path(tag_id)
     await asyncio.to_thread(service.editor.store.stored, tag_id)
-    most = service.max_images
-    async with request.form(max_files=most + 1, max_fields=MAX_FORM_FIELDS) as form:
-        files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
-        if not 1 <= len(files) <= most:
-            raise InvalidRequestError(
-                f"files 字段应有 1 到 {most} 张图片，收到 {len(files)} 张",
-                field="files",
-                remedy="用 multipart/form-data 上传，例如 curl -F files=@logo.png。",
-            )
-        sources = [UploadSource(file.file, file.filename or "") for file in files]
-        seen = await service.tagger.embed(sources)
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    try:
+        seen = await (_stored if kind == "application/json" else _uploaded)(request, service)
+    except ValidationError as error:
+        return invalid_response(error.errors())
     # Before the edit that names them, so that no tag ever names a vector that is missing.
     key = service.tagger.encoder.model_key
     await asyncio.to_thread(service.editor.vectors.examples.add, tag_id, key, seen)
@@ -108,3 +108,34 @@ async def remove_example(
         return edit_out(edit, [edit.update(tag_id, {"examples": kept}, version)])
 
     return edit_response((await carry_out(service_of(request), intent, change)).value)
+
+
+async def _uploaded(request: Request, service: Service) -> dict[str, FloatArray]:
+    """Vectors of the uploaded images by their SHA-256."""
+    most = service.max_images
+    async with request.form(max_files=most + 1, max_fields=MAX_FORM_FIELDS) as form:
+        files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
+        _check_count(
+            len(files), most, "files", "用 multipart/form-data 上传，例如 curl -F files=@logo.png。"
+        )
+        sources = [UploadSource(file.file, file.filename or "") for file in files]
+        return await service.tagger.embed(sources)
+
+
+async def _stored(request: Request, service: Service) -> dict[str, FloatArray]:
+    """Vectors of stored images by their SHA-256; raises `ImageNotFoundError`."""
+    given = ExamplesIn.model_validate(parse_json(await request.body(), "body"))
+    _check_count(len(given.image_ids), service.max_images, "image_ids", "请分几次添加。")
+
+    def read() -> dict[str, FloatArray]:
+        images = service.collection
+        return {images.get(name).sha256: images.vector_of(name) for name in given.image_ids}
+
+    return await asyncio.to_thread(read)
+
+
+def _check_count(count: int, most: int, field: str, remedy: str) -> None:
+    if not 1 <= count <= most:
+        raise InvalidRequestError(
+            f"{field} 字段应有 1 到 {most} 张图片，收到 {count} 张", field=field, remedy=remedy
+        )

@@ -15,7 +15,13 @@ from app.api.problems import invalid_response, problem_of
 from app.api.reading import parse_json
 from app.api.render import finding_out, lint_out
 from app.api.vocabulary import PROBLEMS, draft_of
-from app.api.vocabulary_schemas import LintOut, NearTagOut, PreviewIn, PreviewOut
+from app.api.vocabulary_schemas import (
+    LintOut,
+    NearImageOut,
+    NearTagOut,
+    PreviewIn,
+    PreviewOut,
+)
 from app.lint import examine
 from app.preview import Preview, preview
 
@@ -30,7 +36,8 @@ router = APIRouter(prefix="/v1/vocabulary", tags=["词表"])
     openapi_extra=json_body({"$ref": "#/components/schemas/PreviewIn"}),
 )
 async def preview_tag(request: Request) -> Response:
-    """它会得到的阈值、会命中多少背景图片、和哪些已有标签最接近、现在添加会不会被拒绝。"""
+    """它会得到的阈值、会命中多少背景图片、和哪些已有标签、哪些已入库的图片最接近、
+    现在添加会不会被拒绝。"""
     service = service_of(request)
     try:
         wanted = PreviewIn.model_validate(parse_json(await request.body(), "body"))
@@ -38,7 +45,12 @@ async def preview_tag(request: Request) -> Response:
         return invalid_response(error.errors())
     with service.edit_gate.place(1):
         seen = await asyncio.get_running_loop().run_in_executor(
-            service.editing, preview, service.editor, draft_of(wanted), wanted.min_confidence
+            service.editing,
+            preview,
+            service.editor,
+            service.collection,
+            draft_of(wanted),
+            wanted.min_confidence,
         )
     return Response(_preview_out(seen).model_dump_json(), media_type="application/json")
 
@@ -60,6 +72,10 @@ def _preview_out(seen: Preview) -> PreviewOut:
         nearest=[
             NearTagOut(id=tag.id, name=tag.name, similarity=round(similarity, 4))
             for tag, similarity in seen.nearest
+        ],
+        images=[
+            NearImageOut(id=name, similarity=round(similarity, 4))
+            for name, similarity in seen.images
         ],
         findings=[finding_out(finding) for finding in seen.findings],
         problem=None if seen.problem is None else problem_of(seen.problem),

@@ -167,6 +167,19 @@ class NearTagOut(NamedTagOut):
     similarity: float
 
 
+class NearImageOut(BaseModel):
+    """A stored image that the tag would hit."""
+
+    id: str
+    similarity: float
+
+
+class ExamplesIn(RequestModel):
+    """Stored images that show what a tag means."""
+
+    image_ids: list[str] = Field(min_length=1, description="已入库图片的 id。")
+
+
 class FindingOut(BaseModel):
     """One thing that may be wrong with the vocabulary."""
 
@@ -192,6 +205,7 @@ class PreviewOut(BaseModel):
     background_images: int = Field(description="背景库里有多少图片。")
     background_rate: float | None = Field(description="会命中背景图片的比例；没有背景库时为 null。")
     nearest: list[NearTagOut] = Field(description="意思最接近的已有标签。")
+    images: list[NearImageOut] = Field(description="最像它的已入库图片，从强到弱。")
     findings: list[FindingOut] = Field(description="词表检查对它的意见。")
     problem: dict[str, object] | None = Field(
         description="现在添加会得到的错误；可以添加则为 null。"

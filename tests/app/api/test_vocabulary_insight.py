@@ -130,3 +130,26 @@ def test_an_image_that_cannot_be_used_changes_nothing(editable: TestClient, cat:
     stale = {"If-Match": '"0"'}
     response = editable.post(f"{TAGS}/dog/examples", files={"files": cat}, headers=stale)
     assert response.status_code == 412
+
+
+def test_a_preview_shows_the_stored_images_a_tag_would_hit(
+    editable: TestClient, cat: bytes
+) -> None:
+    assert editable.post(f"{VOCABULARY}/preview", json={"name": "汉服"}).json()["images"] == []
+    stored = editable.post("/v1/images", files={"files": cat}).json()["results"][0]["id"]
+    (image,) = editable.post(f"{VOCABULARY}/preview", json={"name": "汉服"}).json()["images"]
+    assert image["id"] == stored
+    assert -1 <= image["similarity"] <= 1
+
+
+def test_a_stored_image_can_be_an_example_and_is_the_same_as_its_upload(
+    editable: TestClient, cat: bytes
+) -> None:
+    stored = editable.post("/v1/images", files={"files": cat}).json()["results"][0]["id"]
+    added = editable.post(f"{TAGS}/dog/examples", json={"image_ids": [stored]})
+    assert added.status_code == 201, added.text
+    uploaded = editable.post(f"{TAGS}/dog/examples", files={"files": cat})
+    assert uploaded.json()["changed"] is False
+    missing = editable.post(f"{TAGS}/dog/examples", json={"image_ids": ["没有"]})
+    assert missing.status_code == 404
+    assert editable.post(f"{TAGS}/dog/examples", json={"image_ids": []}).status_code == 422
