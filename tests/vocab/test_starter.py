@@ -30,3 +30,8 @@ def test_there_are_enough_tags_in_enough_categories() -> None:
     assert len(drafts) >= 2_000
     assert len({draft.category for draft in drafts}) >= 24
     assert all(draft.gloss for draft in drafts)
+
+
+def test_indoors_and_outdoors_exclude_each_other() -> None:
+    groups = {draft.name: draft.exclusive_group for draft in starter_tags()}
+    assert groups["室内"] == groups["室外"] != ""
