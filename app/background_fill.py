@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from app.errors import InvalidRequestError
 from app.photo_vectors import FailedPhoto, photo_vectors
-from app.scoring import background_of
+from app.scoring import background_of, own_bank_path
 from app.tagger import Tagger
 from vocab.background import BackgroundBank
 
@@ -72,7 +72,7 @@ async def fill_background(
         )
     first = {digest: row for row, digest in reversed(list(enumerate(read.digests)))}
     bank = BackgroundBank(encoder.model_key, read.vectors[sorted(first.values())])
-    path = data_dir / "background" / f"{encoder.model_key}.npz"
+    path = own_bank_path(encoder, data_dir)
     replaced = path.is_file()
     bank.save(path)
     copies = len(read.paths) - len(bank)

@@ -75,6 +75,18 @@ class TagHit:
     implied: bool = False
 
 
+def numbers_of(
+    snapshot: Snapshot, vectors: FloatArray, similarities: FloatArray, options: Options
+) -> list[Numbers]:
+    """`(m, d)` image vectors and their `(m, n)` similarities to the numbers of each image."""
+    calibration = snapshot.calibration
+    means = calibration.image_means(vectors)
+    scores = calibration.scores(similarities, means)
+    thresholds = calibration.thresholds(means, options.cut)
+    images = vectors if options.distinct else [None] * len(vectors)
+    return [Numbers(*rows) for rows in zip(similarities, scores, thresholds, images, strict=True)]
+
+
 def rows_of(snapshot: Snapshot, options: Options) -> Rows:
     """`(r,) int64`: the rows of the tags in the categories asked for.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.choice import Numbers, choose
+from app.choice import Options, choose, numbers_of
 from app.snapshot import FloatArray, Snapshot
 from index.collection import ImageCollection
 from index.images import Filters
@@ -63,15 +63,10 @@ def retag(
 def tags_of(snapshot: Snapshot, vectors: FloatArray) -> list[Tags]:
     """`(m, d)` unit vectors to the tags of each image, as `POST /v1/tag` would choose them."""
     similarities = snapshot.index.similarities(vectors, snapshot.model_key)
-    calibration = snapshot.calibration
-    means = calibration.image_means(vectors)
-    scores = calibration.scores(similarities, means)
-    thresholds = calibration.thresholds(means)
-    passed = similarities >= thresholds
     found: list[Tags] = []
-    for row in range(len(vectors)):
-        numbers = Numbers(similarities[row], scores[row], thresholds[row], vectors[row])
-        hits = choose(snapshot, numbers, np.flatnonzero(passed[row]), TOP_K, keep_parents=False)
+    for numbers in numbers_of(snapshot, vectors, similarities, Options()):
+        passed = np.flatnonzero(numbers.similarities >= numbers.thresholds)
+        hits = choose(snapshot, numbers, passed, TOP_K, keep_parents=False)
         found.append(tuple((hit.tag.id, hit.confidence) for hit in hits))
     return found
 

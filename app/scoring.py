@@ -21,13 +21,18 @@ log = logging.getLogger(__name__)
 SEED_PHOTOS = Path(vocab.__file__).parent / "data" / "seed_images"
 
 
+def own_bank_path(encoder: Encoder, data_dir: Path) -> Path:
+    """Where the operator's own bank for this model lies, or would lie."""
+    return data_dir / "background" / f"{encoder.model_key}.npz"
+
+
 def background_of(encoder: Encoder, data_dir: Path) -> BackgroundBank:
     """The operator's own bank for this model, else the one shipped with it, else the seed photos'.
 
     The seed photos are embedded once for each model and their vectors kept beside the operator's.
     """
-    own = data_dir / "background" / f"{encoder.model_key}.npz"
-    seed = data_dir / "background" / f"{encoder.model_key}.seed.npz"
+    own = own_bank_path(encoder, data_dir)
+    seed = own.with_suffix(".seed.npz")
     shipped = BUILTIN_DIR / "background.npz"
     if own.is_file():
         return BackgroundBank.load(own, encoder.model_key, encoder.dim)

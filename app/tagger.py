@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from app.batching.admission import Gate
 from app.batching.batcher import Batcher, Encoded
-from app.choice import Numbers, Options, TagHit, choose, nearest_misses, rows_of, with_parents
+from app.choice import (
+    Numbers,
+    Options,
+    TagHit,
+    choose,
+    nearest_misses,
+    numbers_of,
+    rows_of,
+    with_parents,
+)
 from app.encoders.base import Encoder
 from app.errors import ImageError, RequestTimeoutError
 from app.intake.decode import DecodedImage, decode
@@ -109,7 +118,7 @@ class Tagger:
         vectors = _stacked(encoded, self.encoder.dim)
         similarities = snapshot.index.similarities(vectors, self.encoder.model_key)
         calibrating = time.monotonic()
-        numbers = _calibrated(snapshot, vectors, similarities, options)
+        numbers = numbers_of(snapshot, vectors, similarities, options)
         tagged = [
             _decided(snapshot, image, n, rows, options)
             for image, n in zip(good, numbers, strict=True)
@@ -244,18 +253,6 @@ def _stacked(encoded: Sequence[Encoded], dim: int) -> FloatArray:
     if not encoded:
         return np.zeros((0, dim), dtype=np.float32)
     return np.stack([one.vector for one in encoded])
-
-
-def _calibrated(
-    snapshot: Snapshot, vectors: FloatArray, similarities: FloatArray, options: Options
-) -> list[Numbers]:
-    """`(m, d)` vectors and `(m, n)` similarities to the numbers of each image."""
-    calibration = snapshot.calibration
-    means = calibration.image_means(vectors)
-    scores = calibration.scores(similarities, means)
-    thresholds = calibration.thresholds(means, options.cut)
-    images = vectors if options.distinct else [None] * len(vectors)
-    return [Numbers(*rows) for rows in zip(similarities, scores, thresholds, images, strict=True)]
 
 
 def _decided(

@@ -26,6 +26,7 @@ from PIL import Image
 
 from app.encoders.base import Encoder, unit_rows
 from app.encoders.builtin import BUILTIN_DIR, load_builtin
+from bench.builtin.data import read_jsonl
 from bench.builtin.held_out import HELD_OUT, held_out_vectors, recipe_vectors
 
 Rows = NDArray[np.float32]
@@ -40,11 +41,6 @@ class Seen:
     embedding: Rows
     pooled: Rows
     logits: Rows
-
-
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Every line of a JSONL file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def look(encoder: Encoder, folder: Path, labels: list[dict[str, Any]]) -> Seen:

@@ -24,7 +24,8 @@ from sklearn.linear_model import LogisticRegression
 
 from app.echoes import without_echoes
 from app.encoders.builtin import BUILTIN_DIR, load_builtin
-from bench.builtin_quality import look, read_jsonl
+from bench.builtin.data import read_jsonl
+from bench.builtin_quality import look
 from vocab.background import BackgroundBank
 from vocab.calibration import Calibration, FloatArray, ScoreModel, calibrate
 from vocab.prompts import embed_tags

@@ -11,15 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 DATA = Path(os.environ.get("DATA", "../shared/data"))
 WORK = Path(os.environ.get("WORK", "build/builtin"))
 CEDICT = Path(os.environ.get("CEDICT", "package/data/simplified.js"))
 STARTER = Path(__file__).parents[2] / "vocab" / "data" / "starter.csv"
-
-# Concepts kept out of training to measure what zero-shot is worth.
-HELD_OUT = np.random.RandomState(0).permutation(1000)[:200]
 
 
 @dataclass(frozen=True)
@@ -82,9 +77,3 @@ def starter_names() -> list[str]:
 def dictionary_words() -> list[str]:
     """Headwords of two to six Chinese characters from CC-CEDICT, sorted."""
     return sorted(set(re.findall(r'"([\u4e00-\u9fff]{2,6})"', CEDICT.read_text(encoding="utf-8"))))
-
-
-def unit(rows: np.ndarray) -> np.ndarray:
-    """`(n, d)` scaled to unit rows, float32."""
-    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return np.asarray(rows / np.maximum(norms, 1e-9), dtype=np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from app.encoders.base import unit_rows
 from bench.builtin import data
 from bench.builtin.held_out import STRONGEST
 
@@ -82,4 +83,4 @@ def embed(trained: Head, view: str, rows: np.ndarray) -> np.ndarray:
     """`(n, d) float32` unit rows of some photographs."""
     pooled, logits = read_view(view)
     with torch.no_grad():
-        return data.unit(trained(pooled[rows], logits[rows]).numpy())
+        return unit_rows(trained(pooled[rows], logits[rows]).numpy())

@@ -26,7 +26,7 @@ from app.encoders.base import unit_rows
 from app.encoders.wordpiece import WordPieceTokenizer
 from bench.builtin import data, features, head
 from bench.builtin.export import export_text
-from bench.builtin.held_out import WEIGHTS
+from bench.builtin.held_out import HELD_OUT, WEIGHTS
 
 EPOCHS, BATCH, RATE, DECAY = 60, 512, 1e-3, 0.05
 CLASS_SCALE = 20.0
@@ -67,8 +67,8 @@ def read_truth(held_out: bool) -> Truth:
     """The truth of every list; with `held_out`, nothing of the 200 concepts is in it."""
     rows, names = features.rows(), data.imagenet_names()
     allowed = np.ones(1000, dtype=bool)
-    allowed[data.HELD_OUT] = not held_out
-    banned = {names[i] for i in data.HELD_OUT} if held_out else set()
+    allowed[HELD_OUT] = not held_out
+    banned = {names[i] for i in HELD_OUT} if held_out else set()
     train, tags = data.photos_of("train"), data.caption_tags()
     counts = np.array([[p.label["mentions"].get(tag, 0) for tag in tags] for p in train])
     filed = [set(photo.label["names"]) for photo in data.photos_of("concepts")]

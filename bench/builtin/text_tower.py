@@ -14,8 +14,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 
+from app.encoders.base import unit_rows
 from app.encoders.wordpiece import WordPieceTokenizer
 from bench.builtin import data, teacher
+from bench.builtin.held_out import HELD_OUT
 from bench.builtin.tower import Tower
 
 BATCH = 384
@@ -28,7 +30,7 @@ def centred_teacher() -> tuple[dict[str, int], np.ndarray]:
     """Row of each text and the `(n, 384) float32` targets, unit rows."""
     rows, vectors = teacher.load()
     mean = vectors[[rows[name] for name in data.imagenet_names()]].mean(axis=0)
-    return rows, data.unit(vectors - mean)
+    return rows, unit_rows(vectors - mean)
 
 
 def loss_of(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -92,7 +94,7 @@ def main() -> None:
     net = Tower()
     names = data.imagenet_names()
     val = set(data.captions("val")) - set(data.captions("train"))
-    train(net, "held_out", HELD_OUT_EPOCHS, val | {names[i] for i in data.HELD_OUT})
+    train(net, "held_out", HELD_OUT_EPOCHS, val | {names[i] for i in HELD_OUT})
     train(net, "all", ALL_EPOCHS, val)
 
 

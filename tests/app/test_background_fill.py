@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +12,11 @@ from typer.testing import CliRunner
 
 from app.background_fill import reservoir
 from app.cli import app
-from app.database import Database
-from app.encoders import catalog
 from app.encoders.builtin import load_builtin
 from app.scoring import background_of
-from app.settings import Settings
+from tests.fixtures.commands import command_runner
 from tests.fixtures.photos import drawn
-from tests.fixtures.tiny import write_tiny_model
 from vocab.background import BackgroundBank
-from vocab.store import VocabularyStore
 from vocab.tags import TagDraft
 
 PHOTOS = 9
@@ -29,16 +24,7 @@ PHOTOS = 9
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    (tmp_path / "model").mkdir()
-    folder = write_tiny_model(tmp_path / "model")
-    monkeypatch.setattr(catalog, "load_builtin", partial(load_builtin, folder))
-    monkeypatch.setenv("TUQIAN_DATA_DIR", str(tmp_path / "data"))
-    database = Database(Settings().database)
-    database.migrate()
-    with VocabularyStore(database).editing("测试", "起点") as edit:
-        edit.create_all([TagDraft("猫", "动物")])
-    database.close()
-    return CliRunner()
+    return command_runner(tmp_path, monkeypatch, [TagDraft("猫", "动物")])
 
 
 @pytest.fixture

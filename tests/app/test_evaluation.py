@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.database import Database
-from app.encoders import catalog
-from app.encoders.builtin import load_builtin
-from app.settings import Settings
+from tests.fixtures.commands import command_runner
 from tests.fixtures.photos import drawn
-from tests.fixtures.tiny import write_tiny_model
-from vocab.store import VocabularyStore
 from vocab.tags import TagDraft
 
 # Thresholds that every image passes, or none, make the right figures known beforehand.
@@ -36,16 +30,7 @@ LABELS = [
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    (tmp_path / "model").mkdir()
-    folder = write_tiny_model(tmp_path / "model")
-    monkeypatch.setattr(catalog, "load_builtin", partial(load_builtin, folder))
-    monkeypatch.setenv("TUQIAN_DATA_DIR", str(tmp_path / "data"))
-    database = Database(Settings().database)
-    database.migrate()
-    with VocabularyStore(database).editing("测试", "起点") as edit:
-        edit.create_all(VOCABULARY)
-    database.close()
-    return CliRunner()
+    return command_runner(tmp_path, monkeypatch, VOCABULARY)
 
 
 @pytest.fixture
