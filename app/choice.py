@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.echoes import without_echoes
 from app.errors import InvalidRequestError
 from app.snapshot import Snapshot
+from vocab.calibration import probabilities
 from vocab.tags import Tag
 
 FloatArray = NDArray[np.float32]
@@ -58,6 +59,7 @@ class Numbers:
 
     similarities: FloatArray
     scores: FloatArray
+    logits: FloatArray
     thresholds: FloatArray
     vector: FloatArray | None = None
 
@@ -84,7 +86,9 @@ def numbers_of(
     scores = calibration.scores(similarities, means)
     thresholds = calibration.thresholds(means, options.cut)
     images = vectors if options.distinct else [None] * len(vectors)
-    return [Numbers(*rows) for rows in zip(similarities, scores, thresholds, images, strict=True)]
+    logits = calibration.logits(scores)
+    rows = zip(similarities, scores, logits, thresholds, images, strict=True)
+    return [Numbers(*row) for row in rows]
 
 
 def rows_of(snapshot: Snapshot, options: Options) -> Rows:
@@ -188,13 +192,13 @@ def _one_a_group(hits: Iterable[TagHit]) -> list[TagHit]:
 
 
 def _strongest(numbers: Numbers, rows: Rows, count: int) -> list[int]:
-    order = np.argsort(-numbers.scores[rows], kind="stable")[:count]
+    order = np.argsort(-numbers.logits[rows], kind="stable")[:count]
     return [int(row) for row in rows[order]]
 
 
 def _hits(snapshot: Snapshot, numbers: Numbers, rows: Sequence[int]) -> tuple[TagHit, ...]:
     chosen = np.asarray(rows, dtype=np.int64)
-    confidences = snapshot.calibration.model.confidence(numbers.scores[chosen])
+    confidences = probabilities(numbers.logits[chosen])
     return tuple(
         TagHit(
             tag=snapshot.tags[row],

@@ -129,7 +129,7 @@ def measure(
         ids=tuple(tag.id for tag in tags),
         names=tuple(tag.name for tag in tags),
         scores=scores,
-        confidences=calibration.model.confidence(scores),
+        confidences=calibration.confidences(scores),
         passed=passed,
         served=served,
         truth=truth,

@@ -27,7 +27,13 @@ from app.encoders.builtin import BUILTIN_DIR, load_builtin
 from bench.builtin.data import read_jsonl
 from bench.builtin_quality import look
 from vocab.background import BackgroundBank
-from vocab.calibration import Calibration, FloatArray, ScoreModel, calibrate
+from vocab.calibration import (
+    Calibration,
+    FloatArray,
+    ScoreModel,
+    calibrate,
+    probabilities,
+)
 from vocab.prompts import embed_tags
 from vocab.starter import starter_tags
 from vocab.tags import Tag
@@ -160,6 +166,11 @@ def usual_score(counts: list[FloatArray]) -> float:
     return float(np.median(lowest))
 
 
+def score_at(model: ScoreModel, confidence: float) -> float:
+    """The score with that confidence."""
+    return (math.log(confidence / (1.0 - confidence)) - model.intercept) / model.slope
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -186,18 +197,18 @@ def main() -> None:
     slope, intercept = fit(sets, half=0)
     model = replace(base, slope=round(slope, 4), intercept=round(intercept, 4))
     cut = usual_score(everyday)
-    usual = float(model.confidence(np.float32(cut)))
+    usual = float(probabilities(np.float32(model.slope * cut + model.intercept)))
     model = replace(model, default_confidence=math.floor(usual * 1000) / 1000)
     for label, pairs in zip(("complete", "imagenet (lower bound)"), sets, strict=True):
         other = pairs.photo % 2 == 1
-        passed = other & (pairs.scores >= model.score_at(model.default_confidence))
-        said = model.confidence(pairs.scores[other])
+        passed = other & (pairs.scores >= score_at(model, model.default_confidence))
+        said = probabilities(model.slope * pairs.scores[other] + model.intercept)
         print(
             f"{label}: {passed.sum()} tags at the usual cut,"
             f" precision {pairs.right[passed].mean():.3f};"
             f" mean confidence {said.mean():.3f}, mean truth {pairs.right[other].mean():.3f}"
         )
-    above = [int((s >= model.score_at(model.default_confidence)).sum()) for s in everyday]
+    above = [int((s >= score_at(model, model.default_confidence)).sum()) for s in everyday]
     print(
         f"everyday photos: median {np.median(above):g} tags, {np.mean(np.equal(above, 0)):.1%} none"
     )

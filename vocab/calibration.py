@@ -1,10 +1,10 @@
-"""From similarities to scores, confidences and thresholds (first version).
+"""From similarities to scores, confidences and thresholds.
 
 For tag t and image x with cosine s(x, t), probe mean p(x) over a fixed set of tags, and the mean
 and spread of s - p of that tag over the background bank:
 
     score(x, t)      = (s(x, t) - p(x) - mean_t) / spread_t
-    confidence(x, t) = 1 / (1 + exp(-(slope * score + intercept)))
+    confidence(x, t) = 1 / (1 + exp(-(slope_t * score + intercept_t + shift_t)))
 
 Centring an image over fixed tags and a tag over other images follows SPARC (CVPR 2025,
 arXiv 2502.16911), with statistics from a bank in place of the test images; the logistic is Platt's.
@@ -12,7 +12,6 @@ arXiv 2502.16911), with statistics from a bank in place of the test images; the 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,25 +39,18 @@ class ScoreModel:
     shrinkage: float = 10.0
     pooling: float = 0.0
 
-    def confidence(self, scores: FloatArray) -> FloatArray:
-        """Scores of any shape to confidences in [0, 1], float32, rising with the score."""
-        logits = np.clip(self.slope * scores + self.intercept, -60.0, 60.0)
-        return np.asarray(1.0 / (1.0 + np.exp(-logits)), dtype=np.float32)
 
-    def score_at(self, confidence: float) -> float:
-        """The score whose confidence is the given one; 0 and 1 are minus and plus infinity."""
-        if confidence <= 0.0:
-            return -math.inf
-        if confidence >= 1.0:
-            return math.inf
-        return (math.log(confidence / (1.0 - confidence)) - self.intercept) / self.slope
+# The arrays of a calibration with one number for each tag.
+BY_TAG = ("mean", "spread", "slope", "intercept", "shift", "manual")
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is known of n tags: `mean`, `spread` `(n,) float32`, and `manual (n,)`.
+    """What is known of n tags: every array but `probe_mean` is `(n,) float32`.
 
-    `manual` is an operator's own threshold on the similarity, NaN where there is none.
+    `mean` and `spread` standardise a tag's similarities, `slope` and `intercept` are its logistic,
+    `shift` is what feedback adds to the logit, 0 without any. `manual` is an operator's own
+    threshold on the similarity, NaN where there is none.
     `probe_mean (d,) float32` is the mean vector of the probe set: because a mean of inner
     products is the inner product with the mean, it is all an image's mean needs.
     """
@@ -67,22 +59,23 @@ class Calibration:
     probe_mean: FloatArray
     mean: FloatArray
     spread: FloatArray
+    slope: FloatArray
+    intercept: FloatArray
+    shift: FloatArray
     manual: FloatArray
 
     def joined(self, other: Calibration) -> Calibration:
         """These tags and below them the other's, measured with the same probes and bank."""
         return replace(
             self,
-            mean=np.concatenate([self.mean, other.mean]),
-            spread=np.concatenate([self.spread, other.spread]),
-            manual=np.concatenate([self.manual, other.manual]),
+            **{
+                name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in BY_TAG
+            },
         )
 
     def taken(self, rows: NDArray[np.int64]) -> Calibration:
         """The tags at these rows, in their order."""
-        return replace(
-            self, mean=self.mean[rows], spread=self.spread[rows], manual=self.manual[rows]
-        )
+        return replace(self, **{name: getattr(self, name)[rows] for name in BY_TAG})
 
     def image_means(self, images: FloatArray) -> FloatArray:
         """`(m, d)` image vectors to `(m,)`: each image's mean similarity over the probe set."""
@@ -93,6 +86,20 @@ class Calibration:
         centred = similarities - image_means[:, None] - self.mean
         return np.asarray(centred / self.spread, dtype=np.float32)
 
+    def logits(self, scores: FloatArray) -> FloatArray:
+        """`(m, n)` scores, or `(n,)` of one image, to logits of the same shape: log-odds."""
+        return np.asarray(self.slope * scores + (self.intercept + self.shift), dtype=np.float32)
+
+    def confidences(self, scores: FloatArray) -> FloatArray:
+        """`(m, n)` scores, or `(n,)` of one image, to confidences in [0, 1], float32."""
+        return probabilities(self.logits(scores))
+
+    def scores_at(self, confidence: float) -> FloatArray:
+        """`(n,) float32`: the score whose confidence is the given one; infinite at 0 and at 1."""
+        with np.errstate(divide="ignore"):
+            logit = np.log(np.float32(confidence)) - np.log1p(-np.float32(confidence))
+        return np.asarray((logit - self.intercept - self.shift) / self.slope, dtype=np.float32)
+
     def thresholds(self, image_means: FloatArray, confidence: float | None = None) -> FloatArray:
         """`(m,)` image means to `(m, n) float32`: the similarity each tag needs on each image.
 
@@ -100,12 +107,16 @@ class Calibration:
         model's usual one, and an operator's own threshold goes before it.
         """
         asked = self.model.default_confidence if confidence is None else confidence
-        cut = self.model.score_at(asked)
-        needed = image_means[:, None] + self.mean + np.float32(cut) * self.spread
+        needed = image_means[:, None] + self.mean + self.scores_at(asked) * self.spread
         needed = np.clip(needed, -1.0, 1.0)  # no cosine lies outside, and JSON has no infinity
         if confidence is None:
             needed = np.where(np.isnan(self.manual), needed, self.manual)
         return np.asarray(needed, dtype=np.float32)
+
+
+def probabilities(logits: FloatArray) -> FloatArray:
+    """Log-odds of any shape to probabilities in [0, 1], float32."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0))), dtype=np.float32)
 
 
 def calibrate(
@@ -122,7 +133,17 @@ def calibrate(
     """
     centred = tags - probe_mean
     mean, spread = _mean_and_spread(centred, bank, model)
-    return Calibration(model, probe_mean, mean, spread, manual)
+    count = len(tags)
+    return Calibration(
+        model=model,
+        probe_mean=probe_mean,
+        mean=mean,
+        spread=spread,
+        slope=np.full(count, model.slope, dtype=np.float32),
+        intercept=np.full(count, model.intercept, dtype=np.float32),
+        shift=np.zeros(count, dtype=np.float32),
+        manual=manual,
+    )
 
 
 def _mean_and_spread(

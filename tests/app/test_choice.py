@@ -37,7 +37,10 @@ def snapshot() -> Snapshot:
 
 def numbers(*similarities: float, threshold: float = 0.5) -> Numbers:
     row = np.asarray(similarities, dtype=np.float32)
-    return Numbers(row, row * 10 - 5, np.full(N, threshold, dtype=np.float32))
+    scores = row * 10 - 5
+    return Numbers(
+        row, scores, scores * MODEL.slope + MODEL.intercept, np.full(N, threshold, dtype=np.float32)
+    )
 
 
 def names(hits: object) -> list[str]:

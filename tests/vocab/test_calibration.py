@@ -1,5 +1,6 @@
 """Properties of scores, confidences and thresholds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,22 +32,33 @@ def calibrated(seed: int, tags: int = 5, bank: int = 80, manual: float = np.nan)
     )
 
 
-@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=2, max_size=20))
+@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=5, max_size=5))
 def test_a_confidence_is_a_probability_and_rises_with_the_score(scores: list[float]) -> None:
-    confidences = MODEL.confidence(np.sort(np.asarray(scores, dtype=np.float32)))
+    calibration, given_ = calibrated(1), np.asarray(scores, dtype=np.float32)
+    confidences = calibration.confidences(given_)
     assert ((confidences >= 0) & (confidences <= 1)).all()
-    assert (np.diff(confidences) >= 0).all()
+    assert (calibration.confidences(given_ + 1) >= confidences).all()
 
 
 @given(st.floats(0.001, 0.999))
 def test_the_score_at_a_confidence_has_that_confidence(confidence: float) -> None:
-    score = np.asarray([MODEL.score_at(confidence)], dtype=np.float32)
-    assert MODEL.confidence(score)[0] == pytest.approx(confidence, abs=1e-4)
+    calibration = calibrated(1)
+    confidences = calibration.confidences(calibration.scores_at(confidence))
+    assert confidences == pytest.approx(confidence, abs=1e-4)
 
 
 def test_certainty_lies_at_the_ends_of_the_scale() -> None:
-    assert MODEL.score_at(0.0) == -np.inf
-    assert MODEL.score_at(1.0) == np.inf
+    assert (calibrated(1).scores_at(0.0) == -np.inf).all()
+    assert (calibrated(1).scores_at(1.0) == np.inf).all()
+
+
+@given(st.floats(-3, 3))
+def test_a_shift_moves_the_log_odds_of_its_tag_alone(shift: float) -> None:
+    plain, scores = calibrated(1), np.ones(5, dtype=np.float32)
+    moved = replace(plain, shift=np.eye(5, dtype=np.float32)[2] * np.float32(shift))
+    apart = moved.logits(scores) - plain.logits(scores)
+    assert apart[2] == pytest.approx(shift, abs=1e-5)
+    assert (np.delete(apart, 2) == 0).all()
 
 
 @settings(deadline=None)
@@ -58,7 +70,7 @@ def test_a_tag_passes_its_threshold_exactly_when_its_confidence_passes_the_cut(
     images = unit(np.random.default_rng(seed + 1), 4)
     similarities = np.random.default_rng(seed + 2).uniform(-1, 1, (4, 5)).astype(np.float32)
     means = calibration.image_means(images)
-    confidences = MODEL.confidence(calibration.scores(similarities, means))
+    confidences = calibration.confidences(calibration.scores(similarities, means))
     passed = similarities >= calibration.thresholds(means, cut)
     clear = np.abs(confidences - cut) > 1e-3  # rounding may go either way on the line itself
     assert (passed == (confidences >= cut))[clear].all()

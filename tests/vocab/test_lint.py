@@ -160,7 +160,7 @@ def test_the_background_rate_counts_images_above_their_thresholds() -> None:
     rates = background_rates(vectors, calibration, bank, 0.3)
     similarities = bank.vectors @ vectors.T
     means = calibration.image_means(bank.vectors)
-    confidences = ScoreModel().confidence(calibration.scores(similarities, means))
+    confidences = calibration.confidences(calibration.scores(similarities, means))
     assert np.allclose(rates, (confidences >= 0.3).mean(axis=0), atol=0.01)
     assert usual_threshold(calibration, bank).shape == (5,)
     empty = BackgroundBank.empty("m", DIM)
