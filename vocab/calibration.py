@@ -13,6 +13,7 @@ arXiv 2502.16911), with statistics from a bank in place of the test images; the 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,16 +67,16 @@ class Calibration:
 
     def joined(self, other: Calibration) -> Calibration:
         """These tags and below them the other's, measured with the same probes and bank."""
-        return replace(
-            self,
-            **{
-                name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in BY_TAG
-            },
+        return self._with(
+            {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in BY_TAG}
         )
 
     def taken(self, rows: NDArray[np.int64]) -> Calibration:
         """The tags at these rows, in their order."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in BY_TAG})
+        return self._with({name: getattr(self, name)[rows] for name in BY_TAG})
+
+    def _with(self, arrays: dict[str, Any]) -> Calibration:
+        return replace(self, **arrays)
 
     def image_means(self, images: FloatArray) -> FloatArray:
         """`(m, d)` image vectors to `(m,)`: each image's mean similarity over the probe set."""
