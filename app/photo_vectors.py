@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import ImageError
 from app.intake.sources import PathSource
 from app.tagger import Problem, Tagger
 
@@ -23,7 +22,7 @@ class FailedPhoto:
     """A file that is no image we can use, and why."""
 
     path: Path
-    error: ImageError
+    error: Exception
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from typing import Any
 
 from app.batching.batcher import Encoded
 from index.collection import ImageCollection, Query
-from index.duplicates import Tier
+from index.duplicates import Duplicate, Tier
+from index.errors import ImageNotFoundError, InvalidImageError
 from index.fingerprint import Print
-from index.images import Added, NewImage
+from index.images import Added, NewImage, StoredImage, checked_id
 
 DUPLICATES = 10
 
@@ -37,6 +38,14 @@ class FileFacts:
 
 
 @dataclass(frozen=True)
+class StoredFacts:
+    """What is kept of a stored image: its record, and its vectors and fingerprint as a query."""
+
+    image: StoredImage
+    query: Query
+
+
+@dataclass(frozen=True)
 class DuplicateHit:
     """A stored image that the new one is a copy of, or similar to."""
 
@@ -58,21 +67,33 @@ class Recalled:
 def recall(collection: ImageCollection, facts: FileFacts, encoded: Encoded) -> Recalled:
     """What is stored already that the image is a copy of, or similar to."""
     query = Query(facts.sha256, facts.print, encoded.vector, encoded.copy_vector)
-    found = collection.duplicates(query, DUPLICATES)
-    images = collection.store.load([one.number for one in found])
-    return Recalled(
-        tuple(
-            DuplicateHit(
-                images[one.number].id,
-                one.tier,
-                one.similarity,
-                one.hash_bits,
-                one.evidence.inliers if one.evidence else None,
-            )
-            for one in found
-            if one.number in images
-        )
-    )
+    return Recalled(_hits(collection, collection.duplicates(query, DUPLICATES)))
+
+
+def find_stored(collection: ImageCollection, image_id: str) -> StoredFacts:
+    """A stored image by its id. Raises `ImageNotFoundError`, for what can be no id as well."""
+    try:
+        image = collection.get(checked_id(image_id))
+    except InvalidImageError as error:
+        raise ImageNotFoundError(
+            "没有这个 id 的图片：它不是合法的图片 id", field="id", remedy=error.remedy
+        ) from error
+    query = collection.stored_query(image.number)
+    if query is None:  # deleted between the two questions
+        raise ImageNotFoundError(f"没有 id 为 {image_id} 的图片", field="id")
+    return StoredFacts(image, query)
+
+
+def recall_others(collection: ImageCollection, stored: StoredFacts, *, keep: bool) -> Recalled:
+    """The other stored images that a stored one is a copy of, or similar to.
+
+    Asked to `keep` it, there is nothing to do but to say that it is there.
+    """
+    number = stored.image.number
+    found = collection.duplicates(stored.query, DUPLICATES + 1)
+    others = [one for one in found if one.number != number][:DUPLICATES]
+    kept = Added(number, stored.image.id, "exists", new_content=False) if keep else None
+    return Recalled(_hits(collection, others), kept)
 
 
 def keep(
@@ -103,3 +124,19 @@ def keep(
         )
     )
     return Recalled(before.duplicates, stored)
+
+
+def _hits(collection: ImageCollection, found: list[Duplicate]) -> tuple[DuplicateHit, ...]:
+    """The duplicates under their names; one deleted in the meantime is left out."""
+    images = collection.store.load([one.number for one in found])
+    return tuple(
+        DuplicateHit(
+            images[one.number].id,
+            one.tier,
+            one.similarity,
+            one.hash_bits,
+            one.evidence.inliers if one.evidence else None,
+        )
+        for one in found
+        if one.number in images
+    )

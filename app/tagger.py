@@ -27,14 +27,14 @@ from app.choice import (
 )
 from app.encoders.base import Encoder
 from app.errors import ImageError, RequestTimeoutError
-from app.intake.decode import DecodedImage, decode
 from app.intake.limits import Limits
-from app.intake.sources import Source
-from app.recall import FileFacts, Name, Recalled, keep, recall
+from app.intake.sources import Source, StoredSource
+from app.pixels import Pixels, look_up, take_in
+from app.recall import Name, Recalled, StoredFacts, keep, recall, recall_others
 from app.retag import tags_of
 from app.snapshot import Live, Snapshot
 from index.collection import ImageCollection
-from index.fingerprint import fingerprint
+from index.errors import ImageNotFoundError
 
 FloatArray = NDArray[np.float32]
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class Tagged:
 class Problem:
     """Why one image has no answer; the others of the request are not affected."""
 
-    error: ImageError
+    error: ImageError | ImageNotFoundError
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,6 @@ class Answer:
     revision: int
     results: tuple[Tagged | Problem, ...]
     stages_ms: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """An image as the encoder takes it, with what the answer says about it.
-
-    `facts` is there where the request asks about stored images.
-    """
-
-    sha256: str
-    width: int
-    height: int
-    pixels: FloatArray
-    decode_ms: float
-    facts: FileFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -181,8 +166,11 @@ class Tagger:
             one = next(vectors)
             if collection is None or image.facts is None:
                 continue
-            work = partial(recall, collection, image.facts, one)
-            if options.index:
+            if isinstance(image.facts, StoredFacts):
+                work = partial(recall_others, collection, image.facts, keep=options.index)
+            elif not options.index:
+                work = partial(recall, collection, image.facts, one)
+            else:
                 # Kept as a re-tag would find them, whatever this request wished to see.
                 (tags,) = tags_of(snapshot, one.vector[None, :])
                 name = names[at] if names else Name()
@@ -203,31 +191,27 @@ class Tagger:
         """Every source as pixels or a problem, and the vectors of those that are pixels."""
         images = await _all(self._take_in(source, facts) for source in sources)
         good = [image for image in images if isinstance(image, Pixels)]
-        encoded = await _all(self.batcher.encode(i.pixels, deadline) for i in good)
-        return images, [_parted(one, self.encoder.dim) for one in encoded]
+        return images, await _all(self._vector_of(image, deadline) for image in good)
+
+    async def _vector_of(self, image: Pixels, deadline: float) -> Encoded:
+        """The image's vectors: those kept of a stored one, else by the encoder."""
+        if isinstance(image.facts, StoredFacts):
+            query = image.facts.query
+            return Encoded(query.vector, 0.0, 0.0, query.copy_vector)
+        assert image.pixels is not None  # noqa: S101 - only a stored image has none
+        return _parted(await self.batcher.encode(image.pixels, deadline), self.encoder.dim)
 
     async def _take_in(self, source: Source, facts: bool) -> Pixels | Problem:
         """One source to prepared pixels, off the event loop."""
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self.pool, self._read, source, facts)
-        except ImageError as error:
+            if isinstance(source, StoredSource):
+                work = partial(look_up, source, self.collection)
+            else:
+                work = partial(take_in, source, self.limits, self.encoder, facts=facts)
+            return await loop.run_in_executor(self.pool, work)
+        except (ImageError, ImageNotFoundError) as error:
             return Problem(error)
-
-    def _read(self, source: Source, facts: bool) -> Pixels:
-        began = time.monotonic()
-        data = source.read(self.limits)
-        image = decode(data, self.limits)
-        pixels = self.encoder.prepare(image.image)
-        spent_ms = (time.monotonic() - began) * 1000
-        known = _facts(image, len(data)) if facts else None
-        return Pixels(image.sha256, image.width, image.height, pixels, spent_ms, known)
-
-
-def _facts(image: DecodedImage, size: int) -> FileFacts:
-    """What the stored images are asked with."""
-    print_ = fingerprint(np.asarray(image.image))
-    return FileFacts(image.sha256, image.width, image.height, image.format, size, print_)
 
 
 async def _all(work: Iterable[Awaitable[T]]) -> list[T]:

@@ -168,7 +168,7 @@ async def _vector_of(service: Service, wanted: SearchIn) -> FloatArray:
     if wanted.vector is not None:
         return _unit(wanted.vector)
     assert wanted.image is not None  # noqa: S101 - the schema saw to it
-    (image,), encoded = await service.tagger.encode([source_of(0, wanted.image)])
+    (image,), encoded = await service.tagger.encode([source_of(wanted.image)])
     if isinstance(image, Problem):
         raise image.error
     return encoded[0].vector

@@ -14,8 +14,8 @@ from starlette.datastructures import FormData, UploadFile
 from app.api.problem_table import MalformedRequestError, UnsupportedMediaTypeError
 from app.api.schemas import ImageIn, OptionsIn, TagRequest
 from app.choice import Options
-from app.errors import InvalidRequestError, NotAvailableError
-from app.intake.sources import Base64Source, Source, UploadSource, UrlSource
+from app.errors import InvalidRequestError
+from app.intake.sources import Base64Source, Source, StoredSource, UploadSource, UrlSource
 
 MAX_JSON_DEPTH = 16
 MAX_FORM_FIELDS = 16
@@ -43,7 +43,7 @@ async def read_tag_order(request: Request, max_images: int) -> AsyncIterator[Tag
             yield _from_form(form, max_images)
     elif kind == "application/json":
         wanted = TagRequest.model_validate(parse_json(await request.body(), "body"))
-        sources = tuple(source_of(i, image) for i, image in enumerate(wanted.images))
+        sources = tuple(source_of(image) for image in wanted.images)
         yield TagOrder(counted(sources, max_images, "images"), options_of(wanted.options))
     else:
         raise UnsupportedMediaTypeError(
@@ -140,13 +140,13 @@ def counted(sources: tuple[Source, ...], max_images: int, field: str) -> tuple[S
     return sources
 
 
-def source_of(position: int, image: ImageIn) -> Source:
-    """The source an image is given by; `position` is its place in the request."""
+def source_of(image: ImageIn) -> Source:
+    """The source an image is given by."""
     if image.url is not None:
         return UrlSource(image.url)
     if image.base64 is not None:
         return Base64Source(image.base64)
-    raise NotAvailableError("当前版本尚不支持 image_id", field=f"images[{position}].image_id")
+    return StoredSource(image.image_id or "")
 
 
 def _no_constant(name: str) -> NoReturn:

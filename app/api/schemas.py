@@ -53,7 +53,7 @@ class ImageIn(RequestModel):
     url: str | None = Field(None, max_length=8192, description="图片的 http(s) 地址。")
     base64: str | None = Field(None, description="图片文件的 base64，可带 `data:` 前缀。")
     image_id: str | None = Field(
-        None, max_length=256, description="已入库图片的 id（当前版本尚不支持）。"
+        None, max_length=256, description="已入库图片的 id：用保存的向量打标，不需要原图。"
     )
 
     @model_validator(mode="after")

@@ -54,7 +54,7 @@ async def tag(request: Request) -> Response:
     """一张或多张图片，返回中文标签；某一张出错不影响其他张。
 
     用 `multipart/form-data` 上传（`files` 可重复，`options` 为 JSON 文本），
-    或提交 JSON `{"images": [{"url" | "base64"}], "options": {...}}`。
+    或提交 JSON `{"images": [{"url" | "base64" | "image_id"}], "options": {...}}`。
     """
     service = service_of(request)
     try:

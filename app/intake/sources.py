@@ -108,7 +108,15 @@ class PathSource:
             ) from error
 
 
-Source = UploadSource | Base64Source | UrlSource | PathSource
+@dataclass(frozen=True)
+class StoredSource:
+    """An image that is stored already, by its id: its vectors are kept, and its bytes are not."""
+
+    image_id: str
+
+
+FileSource = UploadSource | Base64Source | UrlSource | PathSource
+Source = FileSource | StoredSource
 
 
 def _without_prefix(text: str) -> str:

@@ -222,3 +222,48 @@ def test_stored_images_are_there_after_a_restart(
     with new_service("kept") as client:
         assert client.post("/v1/images/search", json={"id": "cat"}).json() == before
         assert post(client, photo("cat")).json()["results"][0]["duplicates"][0]["tier"] == "exact"
+
+
+def test_a_stored_image_is_tagged_by_its_vector_alone_in_the_order_of_the_request(
+    editable: TestClient,
+) -> None:
+    fill(editable)
+    text = base64.b64encode(photo("tiger")).decode()
+    images = [{"image_id": "cat"}, {"base64": text}, {"image_id": "没有"}, {"image_id": "a/b"}]
+    options = {"min_confidence": 0.0}
+    results = editable.post("/v1/tag", json={"images": images, "options": options}).json()
+    cat, tiger, unknown, impossible = results["results"]
+    data = {"options": json.dumps(options)}
+    sent = editable.post("/v1/tag", files={"files": photo("cat")}, data=data).json()["results"]
+    assert [cat] == sent
+    assert tiger["sha256"] != cat["sha256"]
+    for missing in (unknown, impossible):
+        assert missing["status"] == "error"
+        assert missing["problem"]["code"] == "image_not_found"
+        assert missing["problem"]["status"] == 404
+
+
+def test_a_stored_image_finds_the_others_and_not_itself_and_is_stored_no_second_time(
+    editable: TestClient,
+) -> None:
+    fill(editable)
+    post(editable, as_png("cat"), names=[{"id": "cat-png"}])
+    body = {"images": [{"image_id": "cat"}], "options": {"duplicates": True}}
+    (asked,) = editable.post("/v1/tag", json=body).json()["results"]
+    assert (asked["duplicates"][0]["id"], asked["duplicates"][0]["tier"]) == ("cat-png", "exact")
+    assert "cat" not in [one["id"] for one in asked["duplicates"]]
+    assert "state" not in asked
+    body["options"] = {"index": True}
+    (kept,) = editable.post("/v1/tag", json=body).json()["results"]
+    assert (kept["id"], kept["state"]) == ("cat", "exists")
+    assert kept["duplicates"] == asked["duplicates"]
+    assert len(editable.post("/v1/images/search", json={"text": "猫"}).json()["items"]) == 6
+
+
+def test_a_stored_image_is_tagged_with_the_present_vocabulary(editable: TestClient) -> None:
+    fill(editable)
+    made = {"name": "一切", "category": "动物", "threshold": -1.0}
+    editable.post("/v1/vocabulary/tags", json=made)
+    body = editable.post("/v1/tag", json={"images": [{"image_id": "cat"}]}).json()
+    assert body["vocabulary_revision"] == 2
+    assert "一切" in [tag["name"] for tag in body["results"][0]["tags"]]

@@ -128,11 +128,6 @@ def test_a_wrong_body_is_refused_at_the_place_that_is_wrong(
     assert response.json()["errors"][0]["field"] == field
 
 
-def test_an_image_id_is_not_available_yet(client: TestClient) -> None:
-    response = client.post("/v1/tag", json={"images": [{"image_id": "x"}]})
-    assert response.status_code == 501
-
-
 def test_more_images_than_allowed_are_refused_together(client: TestClient, cat: bytes) -> None:
     response = post(client, *[cat] * 5)
     assert response.status_code == 422

@@ -1,0 +1,63 @@
+"""One source to what the encoder and the answer need of it; slow, for a thread of the pool."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.encoders.base import Encoder
+from app.intake.decode import DecodedImage, decode
+from app.intake.limits import Limits
+from app.intake.sources import FileSource, StoredSource
+from app.recall import FileFacts, StoredFacts, find_stored
+from index.collection import ImageCollection
+from index.errors import ImageNotFoundError
+from index.fingerprint import fingerprint
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """An image as the encoder takes it, with what the answer says about it.
+
+    `facts` is there where the request asks about stored images. Of a stored image `facts` has
+    the vectors, and there are no `pixels`.
+    """
+
+    sha256: str
+    width: int
+    height: int
+    pixels: FloatArray | None
+    decode_ms: float
+    facts: FileFacts | StoredFacts | None = None
+
+
+def take_in(source: FileSource, limits: Limits, encoder: Encoder, *, facts: bool) -> Pixels:
+    """A file read, decoded and prepared; with `facts` fingerprinted too. Raises `ImageError`."""
+    began = time.monotonic()
+    data = source.read(limits)
+    image = decode(data, limits)
+    pixels = encoder.prepare(image.image)
+    spent_ms = (time.monotonic() - began) * 1000
+    known = _facts(image, len(data)) if facts else None
+    return Pixels(image.sha256, image.width, image.height, pixels, spent_ms, known)
+
+
+def look_up(source: StoredSource, collection: ImageCollection | None) -> Pixels:
+    """A stored image with the vectors kept of it. Raises `ImageNotFoundError`."""
+    began = time.monotonic()
+    if collection is None:
+        raise ImageNotFoundError("没有图片库", field="id")
+    stored = find_stored(collection, source.image_id)
+    image, spent_ms = stored.image, (time.monotonic() - began) * 1000
+    return Pixels(image.sha256, image.width, image.height, None, spent_ms, stored)
+
+
+def _facts(image: DecodedImage, size: int) -> FileFacts:
+    """What the stored images are asked with."""
+    print_ = fingerprint(np.asarray(image.image))
+    return FileFacts(image.sha256, image.width, image.height, image.format, size, print_)
