@@ -1,4 +1,4 @@
-"""Joins the images of many requests into batches for the encoder, on a thread of its own."""
+"""Joins the images of many requests into batches for the encoder, on threads of its own."""
 
 from __future__ import annotations
 
@@ -6,145 +6,188 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from app.errors import EncoderError, OverloadedError, RequestTimeoutError, TuqianError
+from app.batching.line import Encoded, FloatArray, Line, Priority, Waiting
+from app.errors import EncoderError, TuqianError
 
-FloatArray = NDArray[np.float32]
+__all__ = ["Batcher", "Encode", "Encoded", "FloatArray", "Priority"]
+
+Encode = Callable[[FloatArray], FloatArray]
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """One image's `(d,) float32` row as the encoder gave it, and its waits in milliseconds."""
+class _Batch:
+    """Images that go to the encoder together; `pixels` are theirs, stacked."""
 
-    vector: FloatArray
-    queue_ms: float
-    encode_ms: float
-    copy_vector: FloatArray | None = None
-
-
-@dataclass
-class _Waiting:
-    """An image in the queue; `deadline` and `since` are readings of the monotonic clock."""
-
+    items: Sequence[Waiting]
     pixels: FloatArray
-    deadline: float
-    since: float = field(default_factory=time.monotonic)
-    future: Future[Encoded] = field(default_factory=Future)
 
 
 class Batcher:
-    """One owner of the queue: three numbers say everything about it.
+    """One owner of the line: three numbers say everything about it.
 
     `max_batch` images at most go to the encoder together. Under load a batch that is not full
-    waits `max_wait_ms` for company; an image that finds the encoder idle never waits. Beyond
-    `max_queue` waiting images, one more is refused at once.
+    waits up to `max_wait_ms` for company, and only where the recent rate promises some; an image
+    that finds an encoder idle never waits. Beyond `max_queue` waiting images of its priority, one
+    more is refused at once.
+
+    Each function in `encoders` (one a GPU) has a thread of its own; whichever is free takes the
+    next batch. While all of them work, the next full batch is put together.
     """
 
     def __init__(
         self,
-        encode: Callable[[FloatArray], FloatArray],
+        encoders: Encode | Sequence[Encode],
         *,
         max_batch: int,
         max_wait_ms: float,
         max_queue: int,
     ):
-        self._encode = encode
         self._max_batch = max_batch
         self._max_wait_s = max_wait_ms / 1000
-        self._max_queue = max_queue
-        self._queue: deque[_Waiting] = deque()
+        self._line = Line(max_queue)
+        self._ahead: _Batch | None = None
+        self._stacking = 0
         self._changed = threading.Condition()
         self._closed = False
-        self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
-        self._thread.start()
+        each = encoders if isinstance(encoders, Sequence) else (encoders,)
+        self._busy = len(each)  # until each has asked for its first batch
+        self._workers = len(each)
+        self._threads = [
+            threading.Thread(target=self._work, args=(encode,), name=f"batcher-{n}", daemon=True)
+            for n, encode in enumerate(each)
+        ]
+        self._threads.append(
+            threading.Thread(target=self._prepare, name="batcher-ahead", daemon=True)
+        )
+        for thread in self._threads:
+            thread.start()
 
     @property
     def waiting(self) -> int:
-        """Images in the queue."""
-        return len(self._queue)
+        """Images whose batch has not begun."""
+        prepared = self._ahead
+        return len(self._line) + self._stacking + (len(prepared.items) if prepared else 0)
 
-    async def encode(self, pixels: FloatArray, deadline: float) -> Encoded:
+    async def encode(
+        self, pixels: FloatArray, deadline: float, priority: Priority = "interactive"
+    ) -> Encoded:
         """The vector of one image's `(3, h, w)` prepared pixels.
 
-        Cancelling the caller takes the image out of the queue, unless its batch has begun.
-        Raises `OverloadedError`, `EncoderError`, or `RequestTimeoutError` where the monotonic
-        clock passed `deadline` before its batch began.
+        Cancelling the caller takes the image out of the line, unless its batch has begun. Raises
+        `OverloadedError`, `EncoderError`, or `RequestTimeoutError` where the monotonic clock
+        passed `deadline` before its batch began.
         """
-        return await asyncio.wrap_future(self.submit(pixels, deadline))
+        return await asyncio.wrap_future(self.submit(pixels, deadline, priority))
 
-    def submit(self, pixels: FloatArray, deadline: float) -> Future[Encoded]:
+    def submit(
+        self, pixels: FloatArray, deadline: float, priority: Priority = "interactive"
+    ) -> Future[Encoded]:
         """The same for a caller without an event loop."""
-        item = _Waiting(pixels, deadline)
+        item = Waiting(pixels, deadline)
         with self._changed:
             if self._closed:
                 raise EncoderError("服务正在关闭，不再接收图片")
-            if len(self._queue) >= self._max_queue:
-                raise OverloadedError(f"等待编码的图片已有 {self._max_queue} 张，达到上限")
-            self._queue.append(item)
-            self._changed.notify()
+            self._line.add(item, priority)
+            self._changed.notify_all()
         return item.future
 
     def close(self) -> None:
-        """Finishes the images in the queue and ends the thread."""
+        """Finishes the images in the line and ends the threads."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
-        self._thread.join()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
 
-    def _work(self) -> None:
+    def _work(self, encode: Encode) -> None:
         while batch := self._next_batch():
-            alive = [item for item in batch if self._still_wanted(item)]
-            if alive:
-                self._run(alive)
+            _run(encode, batch)
 
-    def _next_batch(self) -> list[_Waiting]:
-        """The images of the next batch; an empty list when the batcher is closed."""
+    def _next_batch(self) -> _Batch | None:
+        """What a free encoder does next; `None` when the batcher is closed and nothing is left."""
         with self._changed:
-            idle = not self._queue
-            while not self._queue and not self._closed:
-                self._changed.wait()
-            if not idle:
-                self._wait_for_company()
-            count = min(len(self._queue), self._max_batch)
-            return [self._queue.popleft() for _ in range(count)]
+            self._busy -= 1
+            idle = not self._has_work()
+            while True:
+                self._changed.wait_for(lambda: self._has_work() or self._is_over())
+                if self._ahead is None and not idle:
+                    self._wait_for_company()
+                if self._has_work() or self._is_over():  # another encoder may have been faster
+                    break
+            batch, self._ahead = self._ahead, None
+            items = [] if batch else self._line.take(self._max_batch)
+            self._busy += 1
+            self._changed.notify_all()
+        # Outside the lock: copying pixels takes milliseconds.
+        return batch or (_stacked(items) if items else None)
+
+    def _has_work(self) -> bool:
+        """Holding the lock: whether a batch is ready, or can be taken from the line."""
+        return self._ahead is not None or (len(self._line) > 0 and not self._stacking)
+
+    def _is_over(self) -> bool:
+        return self._closed and not self._stacking and not self._has_work()
 
     def _wait_for_company(self) -> None:
-        """Under load, and holding the lock: until the batch is full or the oldest waited enough."""
-        until = self._queue[0].since + self._max_wait_s
-        while len(self._queue) < self._max_batch and not self._closed:
-            left = until - time.monotonic()
+        """Under load, and holding the lock: until the batch is full or no more are expected."""
+        while 0 < len(self._line) < self._max_batch and not self._closed:
+            wait_s = self._line.wait_of(self._max_batch - len(self._line), self._max_wait_s)
+            left = self._line.oldest_since + wait_s - time.monotonic()
             if left <= 0:
                 return
             self._changed.wait(left)
 
-    def _still_wanted(self, item: _Waiting) -> bool:
-        """False where the caller left or the time is up: it must not cost the encoder anything."""
-        if not item.future.set_running_or_notify_cancel():
-            return False
-        if time.monotonic() > item.deadline:
-            item.future.set_exception(RequestTimeoutError("图片在等待编码时超过了请求时限"))
-            return False
-        return True
+    def _prepare(self) -> None:
+        """While every encoder works: stacks the next batch, once there is a full one.
 
-    def _run(self, batch: list[_Waiting]) -> None:
-        began = time.monotonic()
-        try:
-            vectors = self._encode(np.stack([item.pixels for item in batch]))
-        except Exception as error:  # whatever the runtime raises, the thread must live on
-            log.exception("encoder failed", extra={"batch": len(batch)})
-            failure = error if isinstance(error, TuqianError) else EncoderError("编码图片时出错")
-            for item in batch:
-                item.future.set_exception(failure)
-            return
-        encode_ms = (time.monotonic() - began) * 1000
-        for item, vector in zip(batch, vectors, strict=True):
-            queue_ms = (began - item.since) * 1000
-            item.future.set_result(Encoded(vector, queue_ms, encode_ms))
+        Not sooner: who is in a stacked batch is settled, and an image that comes later, perhaps
+        more urgent, cannot join it.
+        """
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._can_prepare())
+                if self._closed:
+                    return
+                items = self._line.take(self._max_batch)
+                self._stacking = len(items)
+            batch = _stacked(items)
+            with self._changed:
+                self._ahead, self._stacking = batch, 0
+                self._changed.notify_all()
+
+    def _can_prepare(self) -> bool:
+        all_work = self._busy == self._workers
+        return all_work and self._ahead is None and len(self._line) >= self._max_batch
+
+
+def _stacked(items: Sequence[Waiting]) -> _Batch:
+    return _Batch(items, np.stack([item.pixels for item in items]))
+
+
+def _run(encode: Encode, batch: _Batch) -> None:
+    """Encodes the images that are still wanted and tells their callers."""
+    wanted = [item.still_wanted() for item in batch.items]
+    alive = [item for item, is_wanted in zip(batch.items, wanted, strict=True) if is_wanted]
+    if not alive:
+        return
+    pixels = batch.pixels if len(alive) == len(batch.items) else batch.pixels[wanted]
+    began = time.monotonic()
+    try:
+        vectors = encode(pixels)
+    except Exception as error:  # whatever the runtime raises, the thread must live on
+        log.exception("encoder failed", extra={"batch": len(alive)})
+        failure = error if isinstance(error, TuqianError) else EncoderError("编码图片时出错")
+        for item in alive:
+            item.future.set_exception(failure)
+        return
+    encode_ms = (time.monotonic() - began) * 1000
+    for item, vector in zip(alive, vectors, strict=True):
+        queue_ms = (began - item.since) * 1000
+        item.future.set_result(Encoded(vector, queue_ms, encode_ms))

@@ -79,19 +79,104 @@ def test_an_image_that_finds_the_encoder_idle_does_not_wait() -> None:
         assert time.monotonic() - began < 2
 
 
-def test_under_load_a_batch_waits_for_company_but_not_longer_than_allowed() -> None:
+def test_under_load_a_batch_takes_in_what_comes_while_it_waits_for_company() -> None:
     encode = Recorder(held=True)
-    with running(encode, max_batch=2, max_wait_ms=5_000) as batcher:
-        batcher.submit(pixels(0), later())
+    with running(encode, max_batch=2, max_wait_ms=60_000) as batcher:
+        slow = [batcher.submit(pixels(0), later())]
         assert encode.busy.wait(10)
+        time.sleep(1)  # so that the next is expected about two seconds after it
         second = batcher.submit(pixels(1), later())
         encode.go.set()
-        time.sleep(0.05)
-        assert not second.done()
+        slow[0].result(10)
         third = batcher.submit(pixels(2), later())
-        second.result(2)
-        third.result(2)
+        second.result(10)
+        third.result(10)
     assert encode.batches == [[0], [1, 2]]
+
+
+def test_a_batch_that_nobody_is_expected_to_join_does_not_wait() -> None:
+    encode = Recorder(held=True)
+    with running(encode, max_batch=2, max_wait_ms=50) as batcher:
+        batcher.submit(pixels(0), later())
+        assert encode.busy.wait(10)
+        time.sleep(0.2)  # a gap longer than the longest wait
+        second = batcher.submit(pixels(1), later())
+        encode.go.set()
+        second.result(10)
+    assert encode.batches == [[0], [1]]
+
+
+def test_interactive_images_are_encoded_before_bulk_images_that_came_first() -> None:
+    encode = Recorder(held=True)
+    with running(encode, max_batch=4) as batcher:
+        futures = [batcher.submit(pixels(0), later())]
+        assert encode.busy.wait(10)
+        futures += [batcher.submit(pixels(i), later(), "bulk") for i in (1, 2)]
+        futures.append(batcher.submit(pixels(3), later()))
+        encode.go.set()
+        for future in futures:
+            future.result(10)
+    assert encode.batches == [[0], [3, 1, 2]]
+
+
+def test_bulk_images_that_fill_their_line_turn_no_interactive_image_away() -> None:
+    encode = Recorder(held=True)
+    with running(encode, max_batch=100, max_queue=2) as batcher:
+        batcher.submit(pixels(0), later())
+        assert encode.busy.wait(10)
+        for value in (1, 2):
+            batcher.submit(pixels(value), later(), "bulk")
+        with pytest.raises(OverloadedError):
+            batcher.submit(pixels(3), later(), "bulk")
+        batcher.submit(pixels(4), later())
+        encode.go.set()
+
+
+def test_the_next_full_batch_is_put_together_while_the_encoder_works() -> None:
+    encode = Recorder(held=True)
+    with running(encode, max_batch=2, max_queue=2) as batcher:
+        futures = [batcher.submit(pixels(0), later())]
+        assert encode.busy.wait(10)
+        futures += [batcher.submit(pixels(i), later()) for i in (1, 2)]
+        until = time.monotonic() + 10
+        while time.monotonic() < until:  # until there is room in the line again
+            try:
+                futures.append(batcher.submit(pixels(3), later()))
+                break
+            except OverloadedError:
+                time.sleep(0.01)
+        assert batcher.waiting == 3
+        encode.go.set()
+        for future in futures:
+            future.result(10)
+    assert encode.batches == [[0], [1, 2], [3]]
+
+
+def test_a_caller_who_leaves_a_prepared_batch_is_never_encoded() -> None:
+    encode = Recorder(held=True)
+    with running(encode, max_batch=2) as batcher:
+        batcher.submit(pixels(0), later())
+        assert encode.busy.wait(10)
+        left, stays = batcher.submit(pixels(1), later()), batcher.submit(pixels(2), later())
+        time.sleep(0.1)  # for the batch to be put together
+        assert left.cancel()
+        encode.go.set()
+        stays.result(10)
+    assert encode.batches == [[0], [2]]
+
+
+def test_two_encoders_work_at_the_same_time() -> None:
+    first, second = Recorder(held=True), Recorder(held=True)
+    batcher = Batcher([first, second], max_batch=1, max_wait_ms=0, max_queue=10)
+    futures = [batcher.submit(pixels(i), later()) for i in range(2)]
+    assert first.busy.wait(10)
+    assert second.busy.wait(10)
+    first.go.set()
+    second.go.set()
+    for future in futures:
+        future.result(10)
+    batcher.close()
+    assert sorted(first.batches + second.batches) == [[0], [1]]
 
 
 def test_a_caller_who_left_is_never_encoded() -> None:
