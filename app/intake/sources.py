@@ -8,7 +8,7 @@ import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from app.errors import ImageSourceError
 from app.intake.decode import check_bytes
@@ -115,7 +115,13 @@ class StoredSource:
     image_id: str
 
 
-FileSource = UploadSource | Base64Source | UrlSource | PathSource
+class FileSource(Protocol):
+    """Whatever the bytes of one image can be had from."""
+
+    def read(self, limits: Limits) -> bytes:
+        """The file's bytes, never more than the limits allow. Raises `ImageError`."""
+
+
 Source = FileSource | StoredSource
 
 
