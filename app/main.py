@@ -28,13 +28,14 @@ from app.api.context import Service
 from app.api.editing import add_stale_handler
 from app.api.openapi import DESCRIPTION, complete_openapi
 from app.api.problems import add_handlers
-from app.batching.admission import Gate
+from app.batching.admission import Gate, WaitingGate
 from app.batching.batcher import Batcher
 from app.database import Database
 from app.editor import Editor
 from app.encoders.base import Encoder
 from app.encoders.catalog import CATALOG, open_encoder
 from app.follower import Follower
+from app.intake.fetch import Fetcher
 from app.intake.limits import Limits
 from app.scoring import background_of, score_model_of
 from app.settings import Settings, load_settings
@@ -112,6 +113,8 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
     tagger = Tagger(
         live=live,
         gate=Gate(settings.max_queue),
+        # Two batches: one that is encoded and one that is decoded meanwhile.
+        bulk_gate=WaitingGate(2 * settings.max_batch),
         encoder=encoder,
         batcher=batcher,
         pool=pool,
@@ -120,6 +123,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         ),
         timeout_s=settings.request_timeout_s,
         collection=collection,
+        fetch=fetcher_of(settings).fetch if settings.fetch_urls else None,
     )
     editing = ThreadPoolExecutor(EDITS_AT_ONCE, thread_name_prefix="edit")
     stack.callback(editing.shutdown)
@@ -134,6 +138,11 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         lint_gate=Gate(1, "词表检查"),
         collection=collection,
     )
+
+
+def fetcher_of(settings: Settings) -> Fetcher:
+    """What speaks to addresses that others name."""
+    return Fetcher(max_bytes=settings.max_image_bytes, timeout_s=settings.fetch_timeout_s)
 
 
 def images_of(settings: Settings, database: Database, encoder: Encoder) -> ImageCollection:

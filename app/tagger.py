@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -13,8 +14,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.batching.admission import Gate
-from app.batching.batcher import Batcher, Encoded
+from app.batching.admission import Gate, WaitingGate
+from app.batching.batcher import Batcher, Encoded, Priority
 from app.choice import (
     Numbers,
     Options,
@@ -28,7 +29,7 @@ from app.choice import (
 from app.encoders.base import Encoder
 from app.errors import ImageError, RequestTimeoutError
 from app.intake.limits import Limits
-from app.intake.sources import Source, StoredSource
+from app.intake.sources import Fetch, Source, StoredSource, UrlSource
 from app.pixels import Pixels, look_up, take_in
 from app.recall import Name, Recalled, StoredFacts, keep, recall, recall_others
 from app.retag import tags_of
@@ -79,25 +80,33 @@ class Tagger:
 
     live: Live
     gate: Gate
+    bulk_gate: WaitingGate
     encoder: Encoder
     batcher: Batcher
     pool: Executor
     limits: Limits
     timeout_s: float
     collection: ImageCollection | None = None
+    fetch: Fetch | None = None
 
     async def tag(
-        self, sources: Sequence[Source], options: Options, names: Sequence[Name] = ()
+        self,
+        sources: Sequence[Source],
+        options: Options,
+        names: Sequence[Name] = (),
+        priority: Priority = "interactive",
     ) -> Answer:
         """Tags every image of a request; an image that fails is a `Problem` among the results.
 
         `names` are what images are stored under, in the order of the sources, where any are given.
+        A `bulk` request waits for a place instead of being refused, and behind the others.
         Raises `InvalidRequestError`, `OverloadedError`, `RequestTimeoutError`, `NotReadyError`
         and `EncoderError`, which concern the request as a whole.
         """
         snapshot = self.live.current()
         rows = rows_of(snapshot, options)
-        images, encoded = await self.encode(sources, facts=options.duplicates or options.index)
+        facts = options.duplicates or options.index
+        images, encoded = await self.encode(sources, facts=facts, priority=priority)
         searching = time.monotonic()
         good = [image for image in images if isinstance(image, Pixels)]
         vectors = _stacked(encoded, self.encoder.dim)
@@ -137,15 +146,29 @@ class Tagger:
         return {i.sha256: one.vector for i, one in zip(good, encoded, strict=True)}
 
     async def encode(
-        self, sources: Sequence[Source], *, facts: bool = False
+        self,
+        sources: Sequence[Source],
+        *,
+        facts: bool = False,
+        priority: Priority = "interactive",
     ) -> tuple[list[Pixels | Problem], list[Encoded]]:
         """Every source as pixels or a problem, and the vectors of those that are pixels.
 
         With `facts` the pixels have their fingerprints. Raises as `tag` does.
         """
-        deadline = time.monotonic() + self.timeout_s
-        with self.gate.place(len(sources)):
-            return await self._in_time(self._encode(sources, deadline, facts))
+        async with self._place(len(sources), priority):
+            deadline = time.monotonic() + self.timeout_s
+            return await self._in_time(self._encode(sources, deadline, facts, priority))
+
+    @asynccontextmanager
+    async def _place(self, images: int, priority: Priority) -> AsyncIterator[None]:
+        """A place in the house, refused or waited for."""
+        if priority == "bulk":
+            async with self.bulk_gate.place(images):
+                yield
+        else:
+            with self.gate.place(images):
+                yield
 
     async def _recalled(
         self,
@@ -186,20 +209,21 @@ class Tagger:
             raise RequestTimeoutError(f"处理用时超过 {self.timeout_s:g} 秒") from error
 
     async def _encode(
-        self, sources: Sequence[Source], deadline: float, facts: bool
+        self, sources: Sequence[Source], deadline: float, facts: bool, priority: Priority
     ) -> tuple[list[Pixels | Problem], list[Encoded]]:
         """Every source as pixels or a problem, and the vectors of those that are pixels."""
         images = await _all(self._take_in(source, facts) for source in sources)
         good = [image for image in images if isinstance(image, Pixels)]
-        return images, await _all(self._vector_of(image, deadline) for image in good)
+        return images, await _all(self._vector_of(image, deadline, priority) for image in good)
 
-    async def _vector_of(self, image: Pixels, deadline: float) -> Encoded:
+    async def _vector_of(self, image: Pixels, deadline: float, priority: Priority) -> Encoded:
         """The image's vectors: those kept of a stored one, else by the encoder."""
         if isinstance(image.facts, StoredFacts):
             query = image.facts.query
             return Encoded(query.vector, 0.0, 0.0, query.copy_vector)
         assert image.pixels is not None  # noqa: S101 - only a stored image has none
-        return _parted(await self.batcher.encode(image.pixels, deadline), self.encoder.dim)
+        encoded = await self.batcher.encode(image.pixels, deadline, priority)
+        return _parted(encoded, self.encoder.dim)
 
     async def _take_in(self, source: Source, facts: bool) -> Pixels | Problem:
         """One source to prepared pixels, off the event loop."""
@@ -208,6 +232,8 @@ class Tagger:
             if isinstance(source, StoredSource):
                 work = partial(look_up, source, self.collection)
             else:
+                if isinstance(source, UrlSource):
+                    source = source.through(self.fetch)
                 work = partial(take_in, source, self.limits, self.encoder, facts=facts)
             return await loop.run_in_executor(self.pool, work)
         except (ImageError, ImageNotFoundError) as error:

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from app.api.context import Service
-from app.batching.admission import Gate
+from app.batching.admission import Gate, WaitingGate
 from app.batching.batcher import Batcher, Encoded
 from app.choice import Options
 from app.errors import (
@@ -142,9 +142,9 @@ def test_a_request_keeps_the_snapshot_it_began_with(tagger: Tagger) -> None:
     class Publishing:
         """A batcher during whose work a newer vocabulary goes live."""
 
-        async def encode(self, pixels: object, deadline: float) -> Encoded:
+        async def encode(self, pixels: object, *_: object) -> Encoded:
             live.publish(replace(old, revision=old.revision + 1))
-            return await tagger.batcher.encode(pixels, deadline)  # type: ignore[arg-type]
+            return await tagger.batcher.encode(pixels, time.monotonic() + 30)  # type: ignore[arg-type]
 
     patched = replace(tagger, live=live, batcher=cast(Batcher, Publishing()))
     assert ask(patched, [CAT]).revision == old.revision
@@ -158,11 +158,20 @@ def test_a_full_house_refuses_before_it_decodes(tagger: Tagger) -> None:
     assert tagged(ask(replace(tagger, gate=gate), [CAT]))
 
 
+def test_bulk_requests_wait_for_a_place_and_take_none_of_the_others(tagger: Tagger) -> None:
+    async def everyone() -> list[Answer]:
+        crowded = replace(tagger, gate=Gate(1), bulk_gate=WaitingGate(1))
+        bulk = [crowded.tag([CAT], Options(), priority="bulk") for _ in range(4)]
+        return list(await asyncio.gather(crowded.tag([TIGER], Options()), *bulk))
+
+    assert all(tagged(answer) for answer in asyncio.run(everyone()))
+
+
 def test_a_request_over_its_time_is_given_up_and_gives_its_place_back(tagger: Tagger) -> None:
     waiting: list[Future[Encoded]] = []
 
     class Stuck:
-        async def encode(self, pixels: object, deadline: float) -> Encoded:
+        async def encode(self, pixels: object, *_: object) -> Encoded:
             waiting.append(Future())
             return await asyncio.wrap_future(waiting[-1])
 
@@ -178,7 +187,7 @@ def test_a_request_over_its_time_is_given_up_and_gives_its_place_back(tagger: Ta
 
 def test_a_failing_encoder_fails_the_request_and_gives_its_place_back(tagger: Tagger) -> None:
     class Failing:
-        async def encode(self, pixels: object, deadline: float) -> Encoded:
+        async def encode(self, pixels: object, *_: object) -> Encoded:
             raise EncoderError("编码图片时出错")
 
     gate = Gate(5)
