@@ -65,7 +65,7 @@ $(VENV)/bin/pip $(SMOKE)/bin/pip:
 	  || { echo "无法建立虚拟环境。Debian/Ubuntu 请先安装 python3-venv。"; exit 1; }
 
 $(VENV)/.base $(SMOKE)/.base: %/.base: $(INPUTS) | %/bin/pip
-	@echo "· 安装基础依赖（约 0.6 GB，半分钟左右）"
+	@echo "· 安装基础依赖（约 0.7 GB，半分钟左右）"
 	@$*/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
