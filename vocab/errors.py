@@ -106,6 +106,10 @@ class EmbeddingError(VocabularyError):
     """A vector to store is not a finite one-dimensional float array."""
 
 
+class JudgementNotFoundError(VocabularyError):
+    """No judgement has that number under this model."""
+
+
 class BackgroundError(VocabularyError):
     """The bank of background vectors cannot be read or belongs to another model."""
 
