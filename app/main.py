@@ -27,6 +27,7 @@ from app.api.body_limit import BodyLimit
 from app.api.context import Service
 from app.api.editing import add_stale_handler
 from app.api.openapi import DESCRIPTION, complete_openapi
+from app.api.page import add_page
 from app.api.problems import add_handlers
 from app.batching.admission import Gate, WaitingGate
 from app.batching.batcher import Batcher
@@ -237,6 +238,7 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
     app.include_router(health.router)
     for router in VOCABULARY:
         app.include_router(router)
+    add_page(app)
     add_handlers(app)
     add_stale_handler(app)
     complete_openapi(app)

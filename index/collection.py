@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.duplicates import Candidate, Duplicate, DuplicateRules, judge
+from index.errors import ImageNotFoundError
 from index.filters import matching
 from index.fingerprint import Print
 from index.hash_index import HashIndex
@@ -114,6 +115,14 @@ class ImageCollection:
         (batch,) = self.store.vectors([self.store.get(name).number])
         vector: FloatArray = batch.vectors[0]
         return vector
+
+    def thumbnail_of(self, name: str) -> bytes:
+        """The small grey JPEG of a stored image. Raises `ImageNotFoundError`."""
+        number = self.store.get(name).number
+        found = self.store.prints([number]).get(number)
+        if found is None:  # deleted in the meantime
+            raise ImageNotFoundError(f"没有 id 为 {name[:80]} 的图片", field="id")
+        return found[1].thumbnail
 
     def matching(self, filters: Filters) -> Numbers:
         """`(n,) int64`: the numbers of the images that pass."""

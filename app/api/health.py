@@ -44,6 +44,7 @@ async def models(request: Request) -> ModelsOut:
         model_key=encoder.model_key,
         dim=encoder.dim,
         device=encoder.device,
+        default_confidence=service.live.current().calibration.model.default_confidence,
         models=[
             ModelOut(
                 name=model.name,

@@ -152,6 +152,18 @@ async def get(request: Request, image_id: str) -> ImageOut:
     return image_out(image, service.live.current())
 
 
+@router.get(
+    "/{image_id}/thumbnail",
+    summary="一张图片的缩略图",
+    response_class=Response,
+    responses=NOT_FOUND | {200: {"content": {"image/jpeg": {}}}},
+)
+async def thumbnail(request: Request, image_id: str) -> Response:
+    """小的灰度 JPEG，长边至多 256 像素，去掉了纯色边框；服务不保存原图。"""
+    picture = await asyncio.to_thread(service_of(request).collection.thumbnail_of, image_id)
+    return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private"})
+
+
 @router.delete("/{image_id}", summary="删除图片", status_code=204, responses=NOT_FOUND)
 async def delete(request: Request, image_id: str) -> None:
     """回答之后不再能被搜到；同一内容的其他 id 不受影响。"""

@@ -198,4 +198,5 @@ class ModelsOut(BaseModel):
     model_key: str
     dim: int
     device: str
+    default_confidence: float = Field(description="没有另外要求时，标签需要达到的置信度。")
     models: list[ModelOut]

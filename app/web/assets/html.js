@@ -1,0 +1,11 @@
+// The one place that names the library, so that it can be exchanged.
+export {
+  html,
+  render,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "./vendor/preact-htm.js";

@@ -1,0 +1,102 @@
+// One tag of a photo: its confidence as a bar, why it is there, and the reader's verdict.
+import { html, useState } from "../html.js";
+import { decimal, percent, t } from "../i18n.js";
+import { hueStyle } from "../parts/hue.js";
+import { Icon } from "../parts/icon.js";
+import { needed, thresholdOf } from "./cut.js";
+import { judge } from "./feedback.js";
+
+export function TagName({ tag }) {
+  return html`
+    <span class="dot" style=${hueStyle(tag.category)} title=${tag.category}></span>
+    <span class="tag-name">${tag.name}</span>
+    ${tag.parents.length > 0 &&
+    html`<span class="tag-parents clip">${tag.parents.map((one) => one.name).join(" · ")}</span>`}
+  `;
+}
+
+export function Bar({ share, cut = null, muted = false }) {
+  return html`<div class=${muted ? "bar muted" : "bar"} aria-hidden="true">
+    <i style=${{ width: percent(share, 1) }}></i>
+    ${cut !== null && html`<b style=${{ left: percent(cut, 1) }}></b>`}
+  </div>`;
+}
+
+function Verdict({ card, tag, verdict, label, icon }) {
+  const said = card.verdicts[tag.id] === verdict;
+  return html`<button
+    type="button"
+    class=${`icon-button verdict ${verdict}`}
+    aria-pressed=${String(said)}
+    aria-label=${label}
+    title=${label}
+    onClick=${() => judge(card, tag, verdict)}
+  ><${Icon} name=${icon} /></button>`;
+}
+
+export function TagRow({ card, tag, cut, usual }) {
+  const [open, setOpen] = useState(false);
+  const id = `why-${card.key}-${tag.id}`;
+  const threshold = thresholdOf(tag, cut, usual);
+  return html`
+    <li class="tag">
+      <div class="tag-line">
+        <button
+          type="button"
+          class="tag-main"
+          aria-expanded=${String(open)}
+          aria-controls=${id}
+          title=${t("why.hint", { threshold: decimal(threshold), similarity: decimal(tag.similarity) })}
+          onClick=${() => setOpen(!open)}
+        >
+          <${TagName} tag=${tag} />
+          <span class="tag-sure number">${percent(tag.confidence)}</span>
+        </button>
+        <${Verdict} card=${card} tag=${tag} verdict="right" icon="check"
+          label=${t("feedback.right", { tag: tag.name })} />
+        <${Verdict} card=${card} tag=${tag} verdict="wrong" icon="cross"
+          label=${t("feedback.wrong", { tag: tag.name })} />
+      </div>
+      <${Bar} share=${tag.confidence} cut=${needed(cut, usual)} />
+      <div id=${id} hidden=${!open}>
+        ${open && html`<${Why} tag=${tag} threshold=${threshold} />`}
+      </div>
+    </li>
+  `;
+}
+
+function Why({ tag, threshold }) {
+  const rows = [
+    ["why.similarity", decimal(tag.similarity, 4)],
+    ["why.threshold", decimal(threshold, 4)],
+    ["why.score", decimal(tag.score, 2)],
+    ["why.confidence", percent(tag.confidence, 1)],
+    ["why.category", tag.category || "—"],
+  ];
+  return html`
+    <div class="why">
+      <dl class="facts">
+        ${rows.map(
+          ([name, value]) => html`<div title=${t(`${name}.note`)}>
+            <dt>${t(name)}</dt><dd class="number">${value}</dd>
+          </div>`,
+        )}
+      </dl>
+      <p class="faint">${t("why.note")}</p>
+    </div>
+  `;
+}
+
+export function MissRow({ tag }) {
+  return html`
+    <li class="tag">
+      <div class="tag-line">
+        <div class="tag-main">
+          <${TagName} tag=${tag} />
+          <span class="tag-sure number faint">${t("miss.lacking", { n: decimal(tag.lacking) })}</span>
+        </div>
+      </div>
+      <${Bar} share=${tag.confidence} muted=${true} />
+    </li>
+  `;
+}
