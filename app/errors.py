@@ -38,6 +38,10 @@ class ImageSourceError(ImageError):
     """The place the image should come from cannot be used or reached."""
 
 
+class FetchError(ImageSourceError):
+    """An address that is not fetched, or that did not answer as it should."""
+
+
 class ModelError(TuqianError):
     """A model that cannot be used."""
 
@@ -88,3 +92,11 @@ class RemoteError(TuqianError):
 
 class SettingsError(TuqianError):
     """A setting has a value the service cannot start with."""
+
+
+class CollectionError(TuqianError):
+    """What a run should read, or where it should write, cannot be used."""
+
+
+class RunMismatchError(TuqianError):
+    """An interrupted run cannot go on: its model, vocabulary or images are not the same now."""

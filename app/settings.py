@@ -70,6 +70,16 @@ class Settings(BaseSettings):
         100_000_000, ge=1, description="一张图片的像素上限（宽 × 高），挡住解压炸弹。"
     )
     max_images_per_request: int = Field(32, ge=1, le=10_000, description="一个请求里的图片数上限。")
+    fetch_urls: bool = Field(
+        False,
+        description=(
+            "是否允许用 url 提交图片，由服务去下载；默认关闭。开启后只访问公网的 http(s) 地址，"
+            "内网、回环与云元数据地址一律拒绝，每次跳转都重新检查。"
+        ),
+    )
+    fetch_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="下载一张图的总时限（秒），含域名解析与跳转。"
+    )
     decode_threads: int = Field(
         0, ge=0, le=1024, description="解码图片的线程数；0 表示与 CPU 核数相同。"
     )

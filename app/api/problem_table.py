@@ -97,6 +97,9 @@ TABLE: dict[type[Exception], Row] = {
     errors.ImageSourceError: Row(
         "image_source", 422, "图片来源无法使用", "检查图片地址或编码，或改为直接上传文件。"
     ),
+    errors.FetchError: Row(
+        "fetch_failed", 422, "网址无法取得", "确认网址在浏览器里能打开，或下载后上传。"
+    ),
     # the service's state
     errors.OverloadedError: Row(
         "overloaded",
@@ -110,6 +113,12 @@ TABLE: dict[type[Exception], Row] = {
     ),
     errors.RemoteError: Row(
         "remote_refused", 502, "服务没有照办", "按提示修改后重试，或检查服务地址。"
+    ),
+    errors.CollectionError: Row(
+        "collection_unusable", 422, "无法处理这个图片集合", "检查 SOURCE 与 RESULT。"
+    ),
+    errors.RunMismatchError: Row(
+        "run_mismatch", 409, "不能接着上次的进度", "加上 --restart 从头开始，或恢复上次的条件。"
     ),
     errors.SettingsError: Row(
         "settings_invalid", 500, "设置有误", "按 docs/reference/settings.md 修改后重新启动。"
@@ -175,6 +184,9 @@ TABLE: dict[type[Exception], Row] = {
         422,
         "导入的词表有误，整批未生效",
         "逐行修改 problems 中的问题后重新导入。",
+    ),
+    vocab_errors.JudgementNotFoundError: Row(
+        "judgement_not_found", 404, "没有这条评判", "用 GET /v1/feedback 查看现有评判的编号。"
     ),
     vocab_errors.EmbeddingError: Row("embedding_invalid", 500, "向量无法保存", "查看服务日志。"),
     vocab_errors.BackgroundError: Row(

@@ -6,7 +6,8 @@ import base64
 import binascii
 import re
 import stat
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -18,6 +19,9 @@ DATA_URL = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE)
 NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 SPACE = re.compile(r"\s+")
 URL_SAFE = str.maketrans("-_", "+/")
+
+# Told a URL, gives the bytes there; raises `FetchError` or `ImageTooLargeError`.
+Fetch = Callable[[str], bytes]
 
 
 @dataclass(frozen=True)
@@ -67,17 +71,31 @@ class Base64Source:
 
 @dataclass(frozen=True)
 class UrlSource:
-    """An address the service would have to fetch; it does not, unless the operator lets it."""
+    """An address to be fetched, by a fetcher that the operator has switched on or not."""
 
     url: str
+    fetch: Fetch | None = field(default=None, repr=False)
+
+    def through(self, fetch: Fetch | None) -> UrlSource:
+        """The same address with what fetches it; None where nothing does."""
+        return replace(self, fetch=fetch)
 
     def read(self, limits: Limits) -> bytes:
-        """Raises `ImageSourceError`: fetching is off."""
-        raise ImageSourceError(
-            "没有开启按网址取图",
-            field="url",
-            remedy="请下载图片后用 files 字段上传，或把内容以 base64 放在 base64 字段。",
-        )
+        """The bytes at the address.
+
+        Raises `ImageSourceError` where fetching is off, `FetchError`, `EmptyImageError` and
+        `ImageTooLargeError`.
+        """
+        if self.fetch is None:
+            raise ImageSourceError(
+                "没有开启按网址取图（TUQIAN_FETCH_URLS）",
+                field="url",
+                remedy="请下载图片后用 files 字段上传，或以 base64 放在 base64 字段；"
+                "管理员可设置 TUQIAN_FETCH_URLS=true 开启。",
+            )
+        data = self.fetch(self.url)
+        check_bytes(len(data), limits)
+        return data
 
 
 @dataclass(frozen=True)
