@@ -75,6 +75,12 @@ class Prepared:
         for key in new:
             self._rows[key] = len(self._rows)
 
+    def measured_with(self, measure: Measure) -> None:
+        """Measures anew where the bank was exchanged since; encodes nothing."""
+        if self._measure is not measure:
+            self._measure = measure
+            self._calibration = measure.calibrate(self._vectors)
+
     def snapshot(self, base: Snapshot, vocabulary: Vocabulary) -> Snapshot:
         """The snapshot of a vocabulary, made from `base` and what was prepared, and tried out.
 
@@ -163,7 +169,7 @@ class Editor:
         prepared.add([t for t in (*outcome.created, *outcome.updated) if t.state == "active"])
         for _ in range(ATTEMPTS):
             try:
-                with self._my_turn():
+                with self.turn():
                     # Check, in the transaction that commits when the block is over.
                     with self.store.editing(
                         author, reason, if_match=if_match, new_id=ids.restarted()
@@ -189,21 +195,29 @@ class Editor:
         if vocabulary.revision <= self.live.current().revision:
             return False
         prepared = Prepared(self.vectors, self.measure)
-        try:
-            snapshot = self._snapshot(vocabulary, prepared)
-        except UnpreparedError as others:
-            prepared.add(others.tags)
-            snapshot = self._snapshot(vocabulary, prepared)
-        return self.live.publish(snapshot)
+        for _ in range(ATTEMPTS):
+            try:
+                with self.turn():
+                    if vocabulary.revision <= self.live.current().revision:
+                        return False
+                    return self.live.publish(self._snapshot(vocabulary, prepared))
+            except UnpreparedError as others:
+                prepared.add(others.tags)  # outside the turn: nobody waits for an encoder
+        raise OverloadedError("词表一直在变化，没能跟上")
 
     def _snapshot(self, vocabulary: Vocabulary, prepared: Prepared) -> Snapshot:
         base = self.live.current()
         if base.revision == vocabulary.revision:
             return base
+        prepared.measured_with(self.measure)
         return prepared.snapshot(base, vocabulary)
 
     @contextmanager
-    def _my_turn(self) -> Iterator[None]:
+    def turn(self) -> Iterator[None]:
+        """What publishes holds it, so that nothing is built upon a snapshot that was replaced.
+
+        Raises `OverloadedError` where others take too long.
+        """
         if not self._turn.acquire(timeout=self._wait_s):
             raise OverloadedError(
                 f"等待其他修改超过 {self._wait_s:g} 秒", remedy="其他修改正在进行，请稍后重试。"

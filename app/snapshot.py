@@ -27,13 +27,18 @@ _id_of = operator.attrgetter("id")
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The active tags at one revision; row i of the index and the calibration is `tags[i]`."""
+    """The active tags at one revision; row i of the index and the calibration is `tags[i]`.
+
+    `calibration_generation` counts how often this process has measured the tags of a revision
+    anew, after feedback or with another bank: revision and generation together name an answer.
+    """
 
     revision: int
     model_key: str
     tags: tuple[Tag, ...]
     index: TagIndex
     calibration: Calibration
+    calibration_generation: int = 0
 
     @cached_property
     def positions(self) -> Mapping[str, int]:
@@ -123,6 +128,7 @@ def next_snapshot(
 
     `rows` says where each tag lies: in `base`, or below it in `vectors (p, d)` and `calibration`,
     which hold the new and changed ones. Nothing is computed again; the arrays are copied once.
+    What feedback said of a tag stays with it while it is unchanged.
     """
     taken = base.calibration.joined(calibration).taken(rows)
     manual = taken.manual.copy()
@@ -134,7 +140,14 @@ def next_snapshot(
         tags=tags,
         index=base.index.rearranged(rows, vectors),
         calibration=replace(taken, manual=manual),
+        calibration_generation=base.calibration_generation,
     )
+
+
+def recalibrated(base: Snapshot, calibration: Calibration) -> Snapshot:
+    """The same tags at the same revision with other numbers, of the next generation."""
+    generation = base.calibration_generation + 1
+    return replace(base, calibration=calibration, calibration_generation=generation)
 
 
 def manual_thresholds(tags: tuple[Tag, ...]) -> FloatArray:
