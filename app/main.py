@@ -38,7 +38,8 @@ from app.encoders.catalog import CATALOG, open_encoder
 from app.follower import Follower
 from app.intake.fetch import Fetcher
 from app.intake.limits import Limits
-from app.scoring import background_of, score_model_of
+from app.learning import bank_of, learning_of
+from app.scoring import score_model_of
 from app.settings import Settings, load_settings
 from app.snapshot import Live, Measure
 from app.tag_vectors import TagVectors
@@ -99,6 +100,17 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
     live = Live()
     editor = vocabulary_of(settings, database, encoder, live, report)
     stack.callback(Follower(database.data_version, editor.catch_up).close)
+    learning = learning_of(
+        database,
+        editor,
+        encoder,
+        settings.data_dir,
+        stack,
+        bank_learn=settings.bank_learn,
+        bank_size=settings.bank_size,
+        recent_images=settings.recent_images,
+        author_cap=settings.feedback_author_cap,
+    )
     batcher = Batcher(
         encoder.encode_pixels_full,
         max_batch=settings.max_batch,
@@ -125,6 +137,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         timeout_s=settings.request_timeout_s,
         collection=collection,
         fetch=fetcher_of(settings).fetch if settings.fetch_urls else None,
+        observe=learning.observe,
     )
     editing = ThreadPoolExecutor(EDITS_AT_ONCE, thread_name_prefix="edit")
     stack.callback(editing.shutdown)
@@ -138,6 +151,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         edit_gate=Gate(settings.max_queue, "修改"),
         lint_gate=Gate(1, "词表检查"),
         collection=collection,
+        learning=learning,
     )
 
 
@@ -178,7 +192,7 @@ def vocabulary_of(
     probed = vectors.of(probes, lambda done, total: report("计算探针向量", done, total))
     measure = Measure(
         probe_mean=probed.mean(axis=0),
-        bank=background_of(encoder, settings.data_dir),
+        bank=bank_of(encoder, settings.data_dir, learn=settings.bank_learn),
         score_model=score_model_of(encoder),
     )
     editor = Editor(store, vectors, measure, live)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
@@ -97,8 +97,57 @@ class Settings(BaseSettings):
         ge=1,
         description="同时处理和排队的图片总数上限；超过时立即回答 503，不会越积越多。",
     )
+    max_job_images: int = Field(
+        100_000, ge=1, le=1_000_000, description="一个后台任务里的图片数上限。"
+    )
+    max_jobs: int = Field(
+        100, ge=1, le=100_000, description="未完成的后台任务数上限；超过时新任务回答 503。"
+    )
+    job_images_in_flight: int = Field(
+        16,
+        ge=1,
+        le=1024,
+        description="后台任务同时下载与解码的图片数；调大更快，也更占内存与带宽，总是让着即时请求。",
+    )
+    job_keep_days: float = Field(
+        7.0, gt=0, le=3650, description="后台任务结束多少天后，连同结果一起清理。"
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="任务完成通知（webhook）的签名密钥，请用足够长的随机串；留空则不接受 webhook。",
+    )
+    webhook_attempts: int = Field(
+        10,
+        ge=1,
+        le=20,
+        description="一个完成通知最多尝试几次；间隔从 10 秒起逐次加倍，最长 1 小时。",
+    )
     request_timeout_s: float = Field(
         30.0, gt=0, description="一个请求的时限（秒）；超时回答 504，尚未编码的图片直接丢弃。"
+    )
+    bank_learn: bool = Field(
+        True,
+        description=(
+            "背景库是否随真实流量学习：只保存打过标的图片的向量样本，不保存图片；"
+            "`false` 只用附带的或 `tuqian calibrate` 建立的背景库。"
+        ),
+    )
+    bank_size: int = Field(
+        20_000, ge=0, le=1_000_000, description="流量样本最多保存多少张图片的向量；0 表示不保存。"
+    )
+    recent_images: int = Field(
+        2_000,
+        ge=1,
+        le=100_000,
+        description="内存中记住最近多少张打过标的图片的向量，供评判与质量检查；重启后清空。",
+    )
+    feedback_author_cap: float = Field(
+        5.0,
+        gt=0,
+        le=10_000,
+        description=(
+            "同一个人对同一个标签的评判最多算多少次；评判人都可信（例如内部审核）时可调大。"
+        ),
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="日志级别。"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from functools import partial
 from typing import TypeVar
 
@@ -32,6 +33,7 @@ from app.intake.limits import Limits
 from app.intake.sources import Fetch, Source, StoredSource, UrlSource
 from app.pixels import Pixels, look_up, take_in
 from app.recall import Name, Recalled, StoredFacts, keep, recall, recall_others
+from app.recent import Seen
 from app.retag import tags_of
 from app.snapshot import Live, Snapshot
 from index.collection import ImageCollection
@@ -74,6 +76,10 @@ class Answer:
     stages_ms: dict[str, float] = field(default_factory=dict)
 
 
+def ignore(seen: Sequence[Seen]) -> None:
+    """An observer who learns nothing."""
+
+
 @dataclass(frozen=True)
 class Tagger:
     """The parts a request passes, and the numbers it must keep to."""
@@ -88,6 +94,7 @@ class Tagger:
     timeout_s: float
     collection: ImageCollection | None = None
     fetch: Fetch | None = None
+    observe: Callable[[Sequence[Seen]], None] = ignore
 
     async def tag(
         self,
@@ -117,6 +124,7 @@ class Tagger:
             _decided(snapshot, image, n, rows, options)
             for image, n in zip(good, numbers, strict=True)
         ]
+        self.observe(_seen(good, encoded))
         stages = {
             "decode": max((image.decode_ms for image in good), default=0.0),
             "queue": max((one.queue_ms for one in encoded), default=0.0),
@@ -256,6 +264,13 @@ def _parted(encoded: Encoded, dim: int) -> Encoded:
     if len(row) == dim:
         return encoded
     return replace(encoded, vector=row[:dim], copy_vector=row[dim:])
+
+
+def _seen(images: Sequence[Pixels], encoded: Sequence[Encoded]) -> list[Seen]:
+    """What was tagged, for those who learn from it; copies, so that no batch is held on to."""
+    now = datetime.now(timezone.utc)
+    pairs = zip(images, encoded, strict=True)
+    return [Seen(image.sha256, one.vector.copy(), now) for image, one in pairs]
 
 
 def _stacked(encoded: Sequence[Encoded], dim: int) -> FloatArray:

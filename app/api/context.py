@@ -11,6 +11,7 @@ from app.batching.admission import Gate
 from app.editor import Editor
 from app.encoders.catalog import Model
 from app.errors import NotReadyError
+from app.learning import Learning
 from app.snapshot import Live
 from app.tagger import Tagger
 from index.collection import ImageCollection
@@ -29,6 +30,7 @@ class Service:
     edit_gate: Gate
     collection: ImageCollection
     lint_gate: Gate
+    learning: Learning
 
 
 def service_of(request: Request) -> Service:

@@ -1,0 +1,75 @@
+"""What the service learns from use: judgements, the images answered last, and the traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.database import Database
+from app.editor import Editor
+from app.encoders.base import Encoder
+from app.recalibration import Recalibration
+from app.recent import RecentImages, Seen
+from app.reservoir import Reservoir, traffic_bank_path, with_traffic
+from app.scoring import background_of, own_bank_path
+from vocab.background import BackgroundBank
+from vocab.feedback import Prior
+from vocab.judgements import JudgementStore
+from vocab.traffic import TrafficStore
+
+
+@dataclass(frozen=True)
+class Learning:
+    """The parts that learn; `reservoir` is there where the bank may learn from the traffic."""
+
+    judgements: JudgementStore
+    recalibration: Recalibration
+    recent: RecentImages
+    reservoir: Reservoir | None
+
+    def observe(self, seen: Sequence[Seen]) -> None:
+        """Images that were tagged; costs next to nothing and never waits."""
+        self.recent.add(seen)
+        if self.reservoir is not None:
+            self.reservoir.offer(seen)
+
+
+def bank_of(encoder: Encoder, data_dir: Path, *, learn: bool) -> BackgroundBank:
+    """The bank to start with: what the last run measured with, where it may learn.
+
+    An operator's own bank stands for their traffic already, and is taken as it is.
+    """
+    given = background_of(encoder, data_dir)
+    if not learn or own_bank_path(encoder, data_dir).is_file():
+        return given
+    return with_traffic(given, traffic_bank_path(data_dir, encoder.model_key), encoder.dim)
+
+
+def learning_of(
+    database: Database,
+    editor: Editor,
+    encoder: Encoder,
+    data_dir: Path,
+    stack: ExitStack,
+    *,
+    bank_learn: bool,
+    bank_size: int,
+    recent_images: int,
+    author_cap: float,
+) -> Learning:
+    """Makes the parts over a started editor; leaving the stack closes them."""
+    judgements = JudgementStore(database, encoder.model_key)
+    recalibration = Recalibration(editor, judgements, Prior(author_cap=author_cap))
+    stack.callback(recalibration.close)
+    reservoir = None
+    if bank_learn and bank_size and not own_bank_path(encoder, data_dir).is_file():
+        reservoir = Reservoir(
+            TrafficStore(database, encoder.model_key, bank_size),
+            background_of(encoder, data_dir),
+            traffic_bank_path(data_dir, encoder.model_key),
+            recalibration.remeasure,
+        )
+        stack.callback(reservoir.close)
+    return Learning(judgements, recalibration, RecentImages(recent_images), reservoir)
