@@ -106,24 +106,33 @@ def keep(
 ) -> Recalled:
     """The same, and then stores the image under its name with its tags."""
     before = recall(collection, facts, encoded)
-    stored = collection.add(
-        NewImage(
-            sha256=facts.sha256,
-            width=facts.width,
-            height=facts.height,
-            format=facts.format,
-            bytes=facts.bytes,
-            fingerprint=facts.print.fingerprint,
-            vector=encoded.vector,
-            copy_vector=encoded.copy_vector,
-            id=name.id,
-            source=name.source,
-            metadata=name.metadata,
-            tags=tags,
-            tags_revision=revision,
-        )
-    )
+    stored = collection.add(new_image(facts, encoded, name, tags, revision))
     return Recalled(before.duplicates, stored)
+
+
+def new_image(
+    facts: FileFacts,
+    encoded: Encoded,
+    name: Name,
+    tags: tuple[tuple[str, float], ...] = (),
+    revision: int | None = None,
+) -> NewImage:
+    """The image as a collection stores it."""
+    return NewImage(
+        sha256=facts.sha256,
+        width=facts.width,
+        height=facts.height,
+        format=facts.format,
+        bytes=facts.bytes,
+        fingerprint=facts.print.fingerprint,
+        vector=encoded.vector,
+        copy_vector=encoded.copy_vector,
+        id=name.id,
+        source=name.source,
+        metadata=name.metadata,
+        tags=tags,
+        tags_revision=revision,
+    )
 
 
 def _hits(collection: ImageCollection, found: list[Duplicate]) -> tuple[DuplicateHit, ...]:
