@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 
 from rich.console import Console
@@ -10,16 +11,23 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from app.api.problems import problem_of
 from app.doctor import Finding
 from app.encoders.catalog import Model, missing_packages
 from app.tagger import Problem, Tagged
+
+# What a log gets of a long step.
+SECONDS_BETWEEN_LINES = 60.0
 
 
 class Steps:
@@ -77,6 +85,58 @@ class Steps:
         if line not in self._said:
             self._said.add(line)
             self._console.print(line, highlight=False, markup=False)
+
+
+class Pace:
+    """A bar with the rate and the time left, for one long step over images.
+
+    On something other than a terminal it says how far it is once a minute.
+    """
+
+    def __init__(self, console: Console, step: str, done: int, total: int | None):
+        """`done` were done before; without a `total` there is no telling how long it takes."""
+        self._console = console
+        self._total = total
+        self._before, self._since = done, time.monotonic()
+        self._said = self._since
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            RateColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task(escape(step), total=total, completed=done)
+
+    def __enter__(self) -> Pace:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, done: int) -> None:
+        """Shows that `done` are done."""
+        self._progress.update(self._task, completed=done)
+        now = time.monotonic()
+        if self._console.is_terminal or now - self._said < SECONDS_BETWEEN_LINES:
+            return
+        self._said = now
+        rate = (done - self._before) / (now - self._since)
+        of = f" / {self._total}" if self._total else ""
+        left = f"，约剩 {(self._total - done) / rate / 60:.0f} 分钟" if self._total and rate else ""
+        self._console.print(f"· {done}{of} 张，{rate:.1f} 张/秒{left}", highlight=False)
+
+
+class RateColumn(ProgressColumn):
+    """Images a second, lately."""
+
+    def render(self, task: Task) -> Text:
+        """The rate of a task, once it is known."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f} 张/秒")
 
 
 def show_error(console: Console, error: Exception) -> None:

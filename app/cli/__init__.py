@@ -16,6 +16,7 @@ from app.api.context import Service
 from app.api.tag import render
 from app.choice import Options
 from app.cli import images, quality, vocabulary
+from app.cli.run import run
 from app.doctor import examine, summary
 from app.encoders.catalog import CATALOG
 from app.errors import TuqianError
@@ -40,6 +41,7 @@ app = typer.Typer(help="图签：图片进，中文标签出。", no_args_is_hel
 app.add_typer(vocabulary.app, name="vocab")
 app.add_typer(images.app, name="images")
 app.command()(images.retag)
+app.command()(run)
 app.command()(quality.calibrate)
 app.command()(quality.evaluate)
 
