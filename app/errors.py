@@ -82,8 +82,20 @@ class InvalidRequestError(TuqianError):
     """The request as a whole cannot be understood."""
 
 
+class UnseenImageError(InvalidRequestError):
+    """An image named by its digest alone was neither tagged lately nor is it stored."""
+
+
 class NotAvailableError(InvalidRequestError):
     """The request asks for something this version does not do yet."""
+
+
+class JobNotFoundError(TuqianError):
+    """No job has that id: it never was, was deleted, or finished too long ago."""
+
+
+class JobFinishedError(TuqianError):
+    """The job has come to its end and cannot be changed."""
 
 
 class RemoteError(TuqianError):

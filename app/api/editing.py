@@ -51,7 +51,9 @@ def intent_of(
     ] = None,
 ) -> Intent:
     """What the headers of an edit say."""
-    return Intent(_text(author), reason, read_if_match(if_match), _text(key) if key else None)
+    return Intent(
+        header_text(author), reason, read_if_match(if_match), header_text(key) if key else None
+    )
 
 
 EditIntent = Annotated[Intent, Depends(intent_of)]
@@ -143,6 +145,6 @@ def _current(service: Service, error: StaleEditError) -> dict[str, Any] | None:
     return stored_tag_out(stored, names).model_dump()
 
 
-def _text(header: str) -> str:
+def header_text(header: str) -> str:
     """A header's text: HTTP knows bytes alone, and people write Chinese."""
     return unquote(header.encode("latin-1", "replace").decode("utf-8", "replace"))

@@ -69,6 +69,12 @@ TABLE: dict[type[Exception], Row] = {
         "请求体过大",
         "减少一次上传的图片或先压缩；上限由 TUQIAN_MAX_REQUEST_BYTES 设置。",
     ),
+    errors.UnseenImageError: Row(
+        "image_unseen",
+        404,
+        "不认得这张图片",
+        "重新用 POST /v1/tag 打一次标后再评判，或改用已入库图片的 image_id，或直接给出 vector。",
+    ),
     errors.NotAvailableError: Row("not_available", 501, "当前版本尚不支持", "去掉该选项后重试。"),
     NoSuchPageError: Row("not_found", 404, "地址不存在", "可用的接口见 /docs。"),
     MethodNotAllowedError: Row(
@@ -110,6 +116,12 @@ TABLE: dict[type[Exception], Row] = {
     errors.NotReadyError: Row("not_ready", 503, "服务尚未就绪", "稍后重试，就绪状态见 /readyz。"),
     errors.RequestTimeoutError: Row(
         "timeout", 504, "处理超时", "减少一次请求的图片，或调大 TUQIAN_REQUEST_TIMEOUT_S。"
+    ),
+    errors.JobNotFoundError: Row(
+        "job_not_found", 404, "没有这个任务", "用 GET /v1/jobs 确认 id；结束已久的任务会被清理。"
+    ),
+    errors.JobFinishedError: Row(
+        "job_finished", 409, "任务已经结束", "结果仍可读取；不再需要时可删除任务。"
     ),
     errors.RemoteError: Row(
         "remote_refused", 502, "服务没有照办", "按提示修改后重试，或检查服务地址。"
