@@ -14,8 +14,10 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from app.api import (
+    feedback,
     health,
     images,
+    jobs,
     tag,
     vocabulary,
     vocabulary_examples,
@@ -26,6 +28,7 @@ from app.api import (
 from app.api.body_limit import BodyLimit
 from app.api.context import Service
 from app.api.editing import add_stale_handler
+from app.api.job_render import RENDERING
 from app.api.openapi import DESCRIPTION, complete_openapi
 from app.api.page import add_page
 from app.api.problems import add_handlers
@@ -38,6 +41,8 @@ from app.encoders.catalog import CATALOG, open_encoder
 from app.follower import Follower
 from app.intake.fetch import Fetcher
 from app.intake.limits import Limits
+from app.jobs.desk import desk_of
+from app.jobs.runner import Runner, start_runner
 from app.learning import bank_of, learning_of
 from app.scoring import score_model_of
 from app.settings import Settings, load_settings
@@ -150,6 +155,13 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         editing=editing,
         edit_gate=Gate(settings.max_queue, "修改"),
         lint_gate=Gate(1, "词表检查"),
+        jobs=desk_of(
+            database,
+            max_unfinished=settings.max_jobs,
+            max_images=settings.max_job_images,
+            fetches=settings.fetch_urls,
+            signs=bool(settings.webhook_secret.get_secret_value()),
+        ),
         collection=collection,
         learning=learning,
     )
@@ -158,6 +170,20 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
 def fetcher_of(settings: Settings) -> Fetcher:
     """What speaks to addresses that others name."""
     return Fetcher(max_bytes=settings.max_image_bytes, timeout_s=settings.fetch_timeout_s)
+
+
+def runner_of(settings: Settings, service: Service) -> Runner:
+    """What works on the jobs of a service that has begun."""
+    return start_runner(
+        service.jobs,
+        service.tagger,
+        fetcher_of(settings).post,
+        RENDERING,
+        secret=settings.webhook_secret.get_secret_value(),
+        attempts=settings.webhook_attempts,
+        images_in_flight=settings.job_images_in_flight,
+        keep_days=settings.job_keep_days,
+    )
 
 
 def images_of(settings: Settings, database: Database, encoder: Encoder) -> ImageCollection:
@@ -232,6 +258,7 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
                 app.state.failure = error  # for the command, which can say it better than a trace
                 raise
             app.state.service = service
+            stack.callback(runner_of(chosen, service).close)
             # What is here now stays: looking through 100,000 tags for garbage, again and again,
             # would hold up an edit or a request by a third of a second.
             gc.collect()
@@ -249,6 +276,8 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
     app.add_middleware(BodyLimit, max_request_bytes=chosen.max_request_bytes)
     app.include_router(tag.router)
     app.include_router(images.router)
+    app.include_router(feedback.router)
+    app.include_router(jobs.router)
     app.include_router(health.router)
     for router in VOCABULARY:
         app.include_router(router)

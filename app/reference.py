@@ -90,7 +90,7 @@ def _parameter(parameter: Any) -> str:
 
 
 def _default(value: object) -> str:
-    if value is None or value == "":
+    if value is None or str(value) == "":  # a secret hides what it is, but not that it is none
         return "（空）"
     if isinstance(value, tuple):
         return f"`{json.dumps(value, ensure_ascii=False)}`"

@@ -11,6 +11,7 @@ from app.batching.admission import Gate
 from app.editor import Editor
 from app.encoders.catalog import Model
 from app.errors import NotReadyError
+from app.jobs.desk import JobDesk
 from app.learning import Learning
 from app.snapshot import Live
 from app.tagger import Tagger
@@ -30,6 +31,7 @@ class Service:
     edit_gate: Gate
     collection: ImageCollection
     lint_gate: Gate
+    jobs: JobDesk
     learning: Learning
 
 

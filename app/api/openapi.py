@@ -7,7 +7,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.api.feedback_schemas import FeedbackIn
 from app.api.image_schemas import ImagesIn, RetagIn, SearchIn
+from app.api.job_schemas import JobIn
 from app.api.schemas import TagRequest
 from app.api.vocabulary_schemas import (
     ExamplesIn,
@@ -21,6 +23,7 @@ from app.api.vocabulary_schemas import (
 # The bodies whose routes read them themselves.
 READ_BY_HAND = (
     TagRequest,
+    FeedbackIn,
     TagIn,
     TagsIn,
     TagChangesIn,
@@ -30,6 +33,7 @@ READ_BY_HAND = (
     ImagesIn,
     SearchIn,
     RetagIn,
+    JobIn,
 )
 
 DESCRIPTION = """

@@ -108,7 +108,7 @@ def render(answer: Answer) -> TagResponse:
     return TagResponse(
         model=answer.model,
         vocabulary_revision=answer.revision,
-        results=[_result(result) for result in answer.results],
+        results=[result_out(result) for result in answer.results],
     )
 
 
@@ -117,7 +117,8 @@ def server_timing(stages_ms: Mapping[str, float]) -> str:
     return ", ".join(f"{stage};dur={spent:.1f}" for stage, spent in stages_ms.items())
 
 
-def _result(result: Tagged | Problem) -> ResultOk | ResultError:
+def result_out(result: Tagged | Problem) -> ResultOk | ResultError:
+    """What is said of one image."""
     if isinstance(result, Problem):
         return ResultError(problem=ProblemOut.model_validate(problem_of(result.error)))
     return ResultOk(

@@ -1,0 +1,1 @@
+"""Work too long for one request: kept in the database, done when there is room."""
