@@ -20,12 +20,13 @@ from vocab.errors import (
     TagNotFoundError,
     VocabularyError,
 )
+from vocab.history import change_of
 from vocab.idempotency import recall, remember
 from vocab.journal import write_edit
 from vocab.names import name_key
 from vocab.proposals import Draftbook, Proposal
 from vocab.rules import clean_fields, fields_of_draft
-from vocab.tags import Outcome, Revision, Tag, TagDraft, Vocabulary
+from vocab.tags import Outcome, Revision, Tag, TagChange, TagDraft, Vocabulary
 
 Result = TypeVar("Result")
 
@@ -73,6 +74,15 @@ class Edit:
             created=tuple(e.tag for i, e in changes.items() if e and i not in before),
             updated=tuple(e.tag for i, e in changes.items() if e and i in before),
             deleted=tuple(before[i].tag for i, e in changes.items() if e is None),
+        )
+
+    @property
+    def changes(self) -> tuple[TagChange, ...]:
+        """Every tag that the edit has changed so far, before and after."""
+        base = self._base.entries
+        return tuple(
+            change_of(base[tag_id].tag if tag_id in base else None, entry and entry.tag)
+            for tag_id, entry in self._draft.changes().items()
         )
 
     def vocabulary(self) -> Vocabulary:

@@ -64,13 +64,14 @@ def diff(connection: Connection, older: int, newer: int) -> VocabularyDiff:
     places = {i: position for side in (before, after) for i, (position, _) in side.items()}
     nothing = (0, None)
     changes = [
-        _change(before.get(tag_id, nothing)[1], after.get(tag_id, nothing)[1])
+        change_of(before.get(tag_id, nothing)[1], after.get(tag_id, nothing)[1])
         for tag_id in sorted(places, key=places.__getitem__)
     ]
     return VocabularyDiff(older, newer, tuple(c for c in changes if c.before != c.after))
 
 
-def _change(before: Tag | None, after: Tag | None) -> TagChange:
+def change_of(before: Tag | None, after: Tag | None) -> TagChange:
+    """One tag before and after, with the names of the fields that differ."""
     if before is None or after is None:
         return TagChange(before, after)
     fields = tuple(f for f in FIELDS if getattr(before, f) != getattr(after, f))

@@ -56,11 +56,12 @@ def revision_out(revision: Revision) -> RevisionOut:
 def diff_out(diff: VocabularyDiff) -> DiffOut:
     """What differs; of a changed tag, only the fields that do."""
     return DiffOut(
-        older=diff.older, newer=diff.newer, changes=[_change_out(c) for c in diff.changes]
+        older=diff.older, newer=diff.newer, changes=[change_out(c) for c in diff.changes]
     )
 
 
-def _change_out(change: TagChange) -> ChangeOut:
+def change_out(change: TagChange) -> ChangeOut:
+    """One tag before and after; of a changed tag, only the fields that differ."""
     before, after = change.before, change.after
     tag = after or before
     assert tag is not None  # noqa: S101 - a change has at least one side

@@ -12,6 +12,7 @@ from app.api.bodies import file_body, read_file
 from app.api.context import service_of
 from app.api.editing import EditIntent, carry_out, edit_out, edit_response
 from app.api.preconditions import etag
+from app.api.render import change_out
 from app.api.vocabulary import PROBLEMS
 from app.api.vocabulary_schemas import ImportOut
 from vocab.edit import Edit
@@ -19,6 +20,8 @@ from vocab.exchange import export_csv, export_json
 from vocab.imports import import_tags, read_tags
 
 router = APIRouter(prefix="/v1/vocabulary", tags=["词表"])
+
+CHANGES_SHOWN = 200
 
 
 @router.post(
@@ -50,6 +53,7 @@ async def import_file(
         did = edit_out(edit, []).model_dump()
         if dry_run:
             did["vocabulary_revision"] = edit.revision - 1
+            did["changes"] = [change_out(one) for one in edit.changes[:CHANGES_SHOWN]]
         return ImportOut(**did, dry_run=dry_run, rows=len(file.rows))
 
     done = await carry_out(service, intent, change, of_vocabulary=True, dry_run=dry_run)

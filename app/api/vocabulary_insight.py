@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from app.api.bodies import json_body
+from app.api.bodies import json_body, tag_path
 from app.api.context import service_of
 from app.api.problems import invalid_response, problem_of
 from app.api.reading import parse_json
@@ -21,9 +21,11 @@ from app.api.vocabulary_schemas import (
     NearTagOut,
     PreviewIn,
     PreviewOut,
+    TagBackgroundOut,
 )
 from app.lint import examine
 from app.preview import Preview, preview
+from app.tag_background import tag_background
 
 router = APIRouter(prefix="/v1/vocabulary", tags=["词表"])
 
@@ -53,6 +55,26 @@ async def preview_tag(request: Request) -> Response:
             wanted.min_confidence,
         )
     return Response(_preview_out(seen).model_dump_json(), media_type="application/json")
+
+
+@router.get(
+    "/tags/{tag_id}/background",
+    summary="一个标签在背景图片上的相似度分布",
+    responses={404: PROBLEMS[404]},
+)
+def background(request: Request, tag_id: str) -> TagBackgroundOut:
+    """直方图与阈值：阈值放在哪里，会命中多少背景图片。"""
+    editor = service_of(request).editor
+    seen = tag_background(editor, editor.store.stored(tag_path(tag_id)).tag)
+    return TagBackgroundOut(
+        threshold=round(seen.threshold, 4),
+        calibrated=round(seen.calibrated, 4),
+        background_images=int(seen.counts.sum()),
+        background_rate=None if math.isnan(seen.rate) else round(seen.rate, 4),
+        lowest=round(float(seen.edges[0]), 6),
+        highest=round(float(seen.edges[-1]), 6),
+        counts=seen.counts.tolist(),
+    )
 
 
 @router.get("/lint", summary="检查词表", responses={503: PROBLEMS[503]})

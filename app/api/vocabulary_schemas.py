@@ -111,13 +111,6 @@ class EditOut(BaseModel):
     tags: list[StoredTagOut] = Field([], description="请求所指的标签现在的样子。")
 
 
-class ImportOut(EditOut):
-    """What an import did, or would do."""
-
-    dry_run: bool
-    rows: int = Field(description="文件里有多少个标签。")
-
-
 class RevisionOut(BaseModel):
     """One edit of the vocabulary."""
 
@@ -146,12 +139,32 @@ class ChangeOut(BaseModel):
     after: dict[str, object] | None
 
 
+class ImportOut(EditOut):
+    """What an import did, or would do."""
+
+    dry_run: bool
+    rows: int = Field(description="文件里有多少个标签。")
+    changes: list[ChangeOut] = Field([], description="只检查时：前 200 个标签会有什么变化。")
+
+
 class DiffOut(BaseModel):
     """What differs between two revisions."""
 
     older: int
     newer: int
     changes: list[ChangeOut]
+
+
+class TagBackgroundOut(BaseModel):
+    """How a tag's similarities lie over the background images."""
+
+    threshold: float = Field(description="现在的阈值：在平均的图片上需要达到的相似度。")
+    calibrated: float = Field(description="不手工设定时的阈值。")
+    background_images: int
+    background_rate: float | None = Field(description="会命中背景图片的比例；没有背景库时为 null。")
+    lowest: float = Field(description="第一格的下界。")
+    highest: float = Field(description="最后一格的上界。")
+    counts: list[int] = Field(description="等宽的每一格里有多少张背景图片。")
 
 
 class NamedTagOut(BaseModel):

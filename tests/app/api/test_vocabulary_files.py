@@ -42,6 +42,11 @@ def test_what_was_exported_imports_back_to_the_same_vocabulary(
 def test_a_dry_run_says_what_would_happen_and_changes_nothing(editable: TestClient) -> None:
     body = put(editable, "name,category\n汉服,服饰\n猫,宠物\n", dry_run=True).json()
     assert body["dry_run"] is True
+    assert [(one["kind"], one["name"], one["fields"]) for one in body["changes"]] == [
+        ("added", "汉服", []),
+        ("changed", "猫", ["category"]),
+    ]
+    assert body["changes"][1]["before"] == {"category": "动物"}
     assert (body["created"], body["updated"], body["vocabulary_revision"]) == (1, 1, 1)
     assert "汉服" not in names(editable)
 

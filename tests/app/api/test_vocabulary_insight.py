@@ -153,3 +153,17 @@ def test_a_stored_image_can_be_an_example_and_is_the_same_as_its_upload(
     missing = editable.post(f"{TAGS}/dog/examples", json={"image_ids": ["没有"]})
     assert missing.status_code == 404
     assert editable.post(f"{TAGS}/dog/examples", json={"image_ids": []}).status_code == 422
+
+
+def test_a_tags_background_says_how_often_each_threshold_would_fire(with_bank: TestClient) -> None:
+    with with_bank as client:
+        seen = client.get(f"{TAGS}/cat/background").json()
+        assert sum(seen["counts"]) == seen["background_images"] == 200
+        assert seen["lowest"] < seen["highest"]
+        assert seen["threshold"] == seen["calibrated"] <= seen["highest"]
+        client.patch(f"{TAGS}/cat", json={"threshold": -1.0})
+        moved = client.get(f"{TAGS}/cat/background").json()
+        assert (moved["threshold"], moved["background_rate"]) == (-1.0, 1.0)
+        assert moved["calibrated"] == seen["calibrated"]
+        assert client.get(f"{TAGS}/paused/background").status_code == 200
+        assert client.get(f"{TAGS}/nobody/background").status_code == 404

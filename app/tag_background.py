@@ -1,0 +1,58 @@
+"""How one tag's similarities lie over the background images, and where its threshold cuts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.editor import Editor
+from app.snapshot import manual_thresholds
+from vocab.background_rate import background_rates, usual_threshold
+from vocab.tags import Tag
+
+BINS = 80
+
+
+@dataclass(frozen=True)
+class TagBackground:
+    """`counts (k,) int64` of the bank's images between `edges (k + 1,) float64`, ascending.
+
+    `threshold` and `calibrated` are similarities needed on an average image, the latter without
+    an operator's own threshold; `rate` in [0, 1] is NaN where the bank is empty.
+    """
+
+    threshold: float
+    calibrated: float
+    rate: float
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+
+def tag_background(editor: Editor, tag: Tag) -> TagBackground:
+    """The tag against the bank; a live tag as feedback has moved it, a paused one without.
+
+    Raises `EncoderError` where the tag's text was never encoded and cannot be.
+    """
+    snapshot, bank = editor.live.current(), editor.measure.bank
+    row = snapshot.positions.get(tag.id)
+    if row is None:
+        vector = editor.vectors.of([tag])
+        calibration = editor.measure.calibrate(vector, manual_thresholds((tag,)))
+    else:
+        rows = np.asarray([row], dtype=np.int64)
+        vector, calibration = snapshot.index.vectors[rows], snapshot.calibration.taken(rows)
+    similarities = np.asarray(bank.vectors @ vector[0], dtype=np.float64)
+    # An average image: at a confidence that is asked for, an operator's threshold does not count.
+    usual = calibration.model.default_confidence
+    threshold = float(usual_threshold(calibration, bank)[0])
+    span = np.append(similarities, threshold)
+    counts, edges = np.histogram(similarities, BINS, (span.min(), span.max() + 1e-6))
+    return TagBackground(
+        threshold=threshold,
+        calibrated=float(usual_threshold(calibration, bank, usual)[0]),
+        rate=float(background_rates(vector, calibration, bank)[0]),
+        edges=edges,
+        counts=np.asarray(counts, dtype=np.int64),
+    )
