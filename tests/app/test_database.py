@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.database import Database
 from app.errors import OverloadedError, SettingsError
+from app.jobs.tables import metadata as job_metadata
 from index.tables import metadata as image_metadata
 from vocab.store import now_utc
 from vocab.tables import metadata, revisions
@@ -46,7 +47,7 @@ def any_database(request: pytest.FixtureRequest, database_url: str) -> Iterator[
 def test_the_migrated_tables_are_the_declared_ones(any_database: Database) -> None:
     with any_database.read() as connection:
         context = MigrationContext.configure(connection)
-        found = compare_metadata(context, [metadata, image_metadata])
+        found = compare_metadata(context, [metadata, image_metadata, job_metadata])
         # Tables that other rooms declare are theirs to compare.
         ours = [change for change in found if change[0] != "remove_table"]
         assert ours == []
