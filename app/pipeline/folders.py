@@ -62,7 +62,7 @@ class Folder:
             return
         for entry in found:
             path = f"{name}/{entry.name}" if name else entry.name
-            if entry.is_dir():
+            if _is_folder(entry):
                 continue
             # A link to nowhere is named too, and fails when it is read.
             if offers_image(path):
@@ -70,8 +70,15 @@ class Folder:
             else:
                 self.skipped.files += 1
         for entry in found:
-            if entry.is_dir() and not entry.name.startswith(".") and _is_new(entry, seen):
+            if _is_folder(entry) and not entry.name.startswith(".") and _is_new(entry, seen):
                 yield from self._below(f"{name}/{entry.name}" if name else entry.name, seen)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _is_new(entry: os.DirEntry[str], seen: set[Inode]) -> bool:

@@ -84,7 +84,7 @@ class Listed(Protocol):
 
 def offers_image(name: str) -> bool:
     """Whether a file name with `/` between its parts is an image's, and not a hidden one."""
-    path = PurePosixPath(name)
+    path = PurePosixPath(name.replace("\\", "/"))
     hidden = any(part.startswith(".") and part != ".." for part in path.parts)
     # What macOS puts beside every file of an archive it makes.
     hidden = hidden or path.parts[:1] == ("__MACOSX",)

@@ -54,7 +54,7 @@ class TarArchive:
             if file.packed:
                 return None
             try:
-                return sum(1 for _ in self._images(_tar(file, self.path)))
+                return sum(1 for _ in self._images(_tar(file, self.path), file))
             except BROKEN:
                 return None
 
@@ -67,7 +67,7 @@ class TarArchive:
             archive = _tar(file, self.path)
             at = 0
             try:
-                for info in self._images(archive):
+                for info in self._images(archive, file):
                     if at >= start:
                         yield member_item(_shown(info), partial(self._bytes, archive, info))
                     at += 1
@@ -75,7 +75,8 @@ class TarArchive:
                 if at >= start:
                     yield broken_off(self.path, error)
 
-    def _images(self, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    def _images(self, archive: tarfile.TarFile, file: _Unpacked) -> Iterator[tarfile.TarInfo]:
+        """The members that are images. Raises one of `BROKEN` where the archive breaks off."""
         self.skipped.files = 0
         while (info := archive.next()) is not None:
             # The module remembers every member; of a million that is a gigabyte.
@@ -86,6 +87,10 @@ class TarArchive:
                 yield info
             else:
                 self.skipped.files += 1
+        # The module takes any damage between two members for the end.
+        file.seek(archive.offset)
+        if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+            raise tarfile.ReadError("没有结束标记")
 
     def _bytes(self, archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
         """A member's bytes. Raises `ImageError` for one that is not taken."""
