@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -18,9 +18,15 @@ from vocab.errors import IdempotencyError
 NOBODY = 10**9
 
 
-@pytest.fixture
-def jobs(database: Database) -> JobStore:
-    return JobStore(database, max_unfinished=3)
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def jobs(request: pytest.FixtureRequest, database_url: str) -> Iterator[JobStore]:
+    url = database_url
+    if request.param == "postgres":
+        url = request.getfixturevalue("new_postgres_url")()
+    database = Database(url)
+    database.migrate()
+    yield JobStore(database, max_unfinished=3)
+    database.close()
 
 
 def draft(count: int = 3, options: Options | None = None, webhook: str | None = None) -> Draft:
