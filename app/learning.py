@@ -10,6 +10,7 @@ from pathlib import Path
 from app.database import Database
 from app.editor import Editor
 from app.encoders.base import Encoder
+from app.health import HealthCheck
 from app.recalibration import Recalibration
 from app.recent import RecentImages, Seen
 from app.reservoir import Reservoir, traffic_bank_path, with_traffic
@@ -22,12 +23,16 @@ from vocab.traffic import TrafficStore
 
 @dataclass(frozen=True)
 class Learning:
-    """The parts that learn; `reservoir` is there where the bank may learn from the traffic."""
+    """The parts that learn; `reservoir` is there where the bank may learn from the traffic, which
+    an operator's own bank already stands for.
+    """
 
     judgements: JudgementStore
     recalibration: Recalibration
     recent: RecentImages
+    health: HealthCheck
     reservoir: Reservoir | None
+    operators_bank: bool
 
     def observe(self, seen: Sequence[Seen]) -> None:
         """Images that were tagged; costs next to nothing and never waits."""
@@ -64,7 +69,8 @@ def learning_of(
     recalibration = Recalibration(editor, judgements, Prior(author_cap=author_cap))
     stack.callback(recalibration.close)
     reservoir = None
-    if bank_learn and bank_size and not own_bank_path(encoder, data_dir).is_file():
+    operators = own_bank_path(encoder, data_dir).is_file()
+    if bank_learn and bank_size and not operators:
         reservoir = Reservoir(
             TrafficStore(database, encoder.model_key, bank_size),
             background_of(encoder, data_dir),
@@ -72,4 +78,7 @@ def learning_of(
             recalibration.remeasure,
         )
         stack.callback(reservoir.close)
-    return Learning(judgements, recalibration, RecentImages(recent_images), reservoir)
+    recent = RecentImages(recent_images)
+    return Learning(
+        judgements, recalibration, recent, HealthCheck(recent), reservoir, operators_bank=operators
+    )

@@ -18,6 +18,7 @@ from app.api import (
     health,
     images,
     jobs,
+    quality,
     tag,
     vocabulary,
     vocabulary_examples,
@@ -155,6 +156,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         editing=editing,
         edit_gate=Gate(settings.max_queue, "修改"),
         lint_gate=Gate(1, "词表检查"),
+        quality_gate=Gate(4, "质量检查"),
         jobs=desk_of(
             database,
             max_unfinished=settings.max_jobs,
@@ -277,6 +279,7 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
     app.include_router(tag.router)
     app.include_router(images.router)
     app.include_router(feedback.router)
+    app.include_router(quality.router)
     app.include_router(jobs.router)
     app.include_router(health.router)
     for router in VOCABULARY:

@@ -31,6 +31,7 @@ class Service:
     edit_gate: Gate
     collection: ImageCollection
     lint_gate: Gate
+    quality_gate: Gate
     jobs: JobDesk
     learning: Learning
 
