@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,12 @@ from app.encoders.base import Encoder
 from app.pipeline.rows import Tie
 from app.recall import FileFacts, Name, new_image
 from index.collection import ImageCollection, Query
-from index.duplicates import Candidate, DuplicateRules, judge
 from index.image_store import ImageStore
-from index.local_check import Evidence, Features, compare, features
+
+# What two images of one chunk must have in common to be compared; of 256 bits at most so many
+# differ. Lower than what makes copies, and seldom reached by chance.
+LEAST_SIMILARITY = 0.2
+MOST_BITS = 96
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,6 @@ class Picture:
     number: int
     facts: FileFacts
     encoded: Encoded
-
-    @cached_property
-    def features(self) -> Features:
-        """Its keypoints, found when the first comparison asks for them."""
-        return features(self.facts.print.fingerprint.thumbnail)
 
 
 class Groups:
@@ -61,18 +58,17 @@ class Groups:
     def assign(self, pictures: Sequence[Picture]) -> list[Belongs]:
         """The group of each of the next pictures, in order.
 
-        All are compared with the first images of before at once; then those that are new, with
-        one another. Raises `StorageFullError`.
+        All are compared at once with the first images of before; an image that found nothing and
+        resembles a new one of these is compared again. Raises `StorageFullError`.
         """
-        known = list(self._pool.map(self._among_leaders, pictures))
-        new = [one for one, found in zip(pictures, known, strict=True) if found is None]
-        likes = dict(zip(new, self._pool.map(_Others(new, self._leaders.rules), new), strict=True))
+        known = list(self._pool.map(self._among_leaders, pictures))  # before any is added
         belongs: list[Belongs] = []
-        first: set[int] = set()
+        new: list[Picture] = []
         for one, found in zip(pictures, known, strict=True):
-            found = found or next((b for b in likes[one] if b.leader in first), None)
+            if found is None and any(_may_be_alike(one, other) for other in new):
+                found = self._among_leaders(one)
             if found is None:
-                first.add(one.number)
+                new.append(one)
                 self._leaders.add(new_image(one.facts, one.encoded, Name(str(one.number))))
                 found = Belongs(one.number, "first")
             belongs.append(found)
@@ -94,41 +90,17 @@ class Groups:
             self._leaders.delete(image.id)
 
 
-class _Others:
-    """Which of the earlier ones of some pictures is one a copy of, surest first?"""
-
-    def __init__(self, pictures: Sequence[Picture], rules: DuplicateRules):
-        self._pictures = pictures
-        self._rules = rules
-
-    def __call__(self, one: Picture) -> list[Belongs]:
-        before = {other.number: other for other in self._pictures if other.number < one.number}
-        exact = [Belongs(number, "exact") for number, other in before.items() if _same(one, other)]
-        candidates = [
-            Candidate(number, similarity, bits)
-            for number, other in before.items()
-            for similarity, bits in [(_similarity(one, other), _bits(one, other))]
-            if similarity >= self._rules.vector_objects or bits <= self._rules.hash_candidate
-        ]
-
-        def look(number: int) -> Evidence:
-            return compare(before[number].features, one.features)
-
-        speaks = one.facts.print.fingerprint.quality >= self._rules.hash_quality
-        verdicts = judge(candidates, self._rules, look, hash_speaks=speaks)
-        near = [Belongs(found.number, "near") for found in verdicts if found.tier == "near"]
-        return exact + near
-
-
 def _query(one: Picture) -> Query:
     vectors = one.encoded
     return Query(one.facts.sha256, one.facts.print, vectors.vector, vectors.copy_vector)
 
 
-def _same(one: Picture, other: Picture) -> bool:
-    prints = one.facts.print.fingerprint, other.facts.print.fingerprint
-    return one.facts.sha256 == other.facts.sha256 or (
-        prints[0].pixel_digest == prints[1].pixel_digest
+def _may_be_alike(one: Picture, other: Picture) -> bool:
+    """Whether two pictures are worth a second look: one that most pairs do not pass."""
+    return (
+        one.facts.sha256 == other.facts.sha256
+        or _similarity(one, other) >= LEAST_SIMILARITY
+        or _bits(one, other) <= MOST_BITS
     )
 
 

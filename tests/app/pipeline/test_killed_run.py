@@ -1,0 +1,102 @@
+"""A real process killed in the middle of a run, again and again, ends with the result of a run
+that nobody disturbed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.fixtures.collection_files import jpeg, write_folder
+from tests.fixtures.running import ROOT, prepare
+from vocab.tags import TagDraft
+
+IMAGES = 240
+# A seventh image is the copy of an earlier one, so that groups reach across the kills.
+COPIES = range(7, IMAGES, 7)
+BAD = range(10, IMAGES, 31)
+START_S = 120
+
+
+def command(data_dir: Path, photos: Path, out: Path) -> subprocess.Popen[bytes]:
+    arguments = ["run", str(photos), "--out", str(out), "--batch", "4"]
+    return subprocess.Popen(
+        [sys.executable, "tests/fixtures/tiny_serve.py", str(data_dir), *arguments],
+        cwd=ROOT,
+        env=os.environ | {"TUQIAN_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def kept(partial: Path, copy: Path) -> dict[int, str]:
+    """The rows on the disk, read from a copy: the file itself is left as the kill left it."""
+    shutil.copytree(partial, copy)
+    file = sqlite3.connect(copy / "progress.db")
+    rows = dict(file.execute("SELECT number, row FROM rows"))
+    file.close()
+    return rows
+
+
+def wait_for_growth(process: subprocess.Popen[bytes], log: Path, by: int) -> bool:
+    """Waits until the progress has grown; False where the process ended before."""
+    before = log.stat().st_size if log.exists() else 0
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            return False
+        if log.exists() and log.stat().st_size > before + by:
+            return True
+        time.sleep(0.002)
+    raise AssertionError("the run does not move")
+
+
+def rows_of(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+
+
+def test_a_run_killed_again_and_again_loses_nothing_and_does_nothing_twice(
+    tmp_path: Path,
+) -> None:
+    data_dir, photos = tmp_path / "data", write_folder(tmp_path / "photos", IMAGES)
+    for at in COPIES:
+        (photos / f"{at:03}.jpg").write_bytes(jpeg(at // 2))
+    for at in BAD:
+        (photos / f"{at:03}.jpg").write_bytes(b"no image")
+    prepare(data_dir, [TagDraft("一切", "动物", threshold=-1.0)])
+    assert command(data_dir, photos, tmp_path / "whole.jsonl").wait(START_S) == 0
+    whole = rows_of(tmp_path / "whole.jsonl")
+    assert len(whole) == IMAGES
+
+    out = tmp_path / "killed.jsonl"
+    partial = tmp_path / "killed.jsonl.partial"
+    chance = random.Random(5)  # noqa: S311
+    before: dict[int, str] = {}
+    for kill in range(4):
+        process = command(data_dir, photos, out)
+        grew = wait_for_growth(process, partial / "progress.db-wal", by=chance.randrange(40_000))
+        assert grew, "the run ended before it was killed"
+        process.kill()
+        process.wait(30)
+        rows = kept(partial, tmp_path / f"kill-{kill}")
+        assert list(rows) == list(range(len(rows)))
+        assert {number: rows[number] for number in before} == before
+        assert not out.exists()
+        # What is done is not done again: its file is no image any more.
+        for number in rows:
+            (photos / f"{number:03}.jpg").write_bytes(b"gone")
+        before = rows
+    assert 0 < len(before) < IMAGES
+    assert command(data_dir, photos, out).wait(START_S) == 0
+    assert rows_of(out) == whole
+    assert not partial.exists()
+    assert sum(row["duplicate_tie"] == "exact" for row in whole) > IMAGES // 14
+    assert sum(row["problem"] is not None for row in whole) == len(BAD)
