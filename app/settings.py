@@ -133,7 +133,7 @@ class Settings(BaseSettings):
         ),
     )
     bank_size: int = Field(
-        20_000, ge=0, le=1_000_000, description="流量样本最多保存多少张图片的向量；0 表示不保存。"
+        20_000, ge=0, le=50_000, description="流量样本最多保存多少张图片的向量；0 表示不保存。"
     )
     recent_images: int = Field(
         2_000,
@@ -148,6 +148,25 @@ class Settings(BaseSettings):
         description=(
             "同一个人对同一个标签的评判最多算多少次；评判人都可信（例如内部审核）时可调大。"
         ),
+    )
+    allow_anonymous: bool = Field(
+        False,
+        description=(
+            "允许不带密钥的请求。默认只有监听回环地址、且从未创建过密钥时，本机的请求不需要密钥；"
+            "监听其他地址而没有密钥时拒绝启动。"
+        ),
+    )
+    anonymous_role: Literal["read", "tag", "edit", "admin"] = Field(
+        "admin", description="`TUQIAN_ALLOW_ANONYMOUS=true` 时，不带密钥的请求有什么角色。"
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (),
+        description=(
+            '允许哪些网站的网页跨域访问（JSON 数组，如 `["https://cms.example.com"]`）；默认都不允许。'
+        ),
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="日志格式：`text` 给人看，`json` 每行一个 JSON 对象。"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="日志级别。"
