@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index.duplicates import Candidate, Duplicate, DuplicateRules, judge
+from index.background import Background
+from index.duplicates import Candidate, Duplicate, DuplicateRules, is_same_picture, judge
 from index.errors import ImageNotFoundError
 from index.filters import matching
 from index.fingerprint import Print
@@ -20,7 +21,8 @@ from index.hash_index import HashIndex
 from index.image_index import ImageIndex, Numbers, Shape
 from index.image_store import ImageStore
 from index.images import Added, Filters, NewImage, StoredImage
-from index.local_check import Evidence, Features, compare, features
+from index.local_check import Evidence, Features, compare, features, mirrored
+from index.part_hashes import part_hashes, thumbnail_pixels, turned_hashes
 from index.tag_results import TagChanges, Tags, replace_tags
 from index.transactions import Transactions
 from index.vectors import FloatArray, checked_vector
@@ -66,9 +68,14 @@ class ImageCollection:
         *,
         rules: DuplicateRules | None = None,
         shape: Shape | None = None,
+        background: FloatArray | None = None,
     ):
+        """`background (m, c)` are vectors of unrelated pictures, copy-detection vectors where the
+        model has them; without it no similarity is usual."""
         self.store = store
         self.rules = rules or DuplicateRules()
+        bank = np.zeros((0, store.copy_dim or store.dim)) if background is None else background
+        self._background = Background(bank, self.rules.usual_part, self.rules.usual_neighbours)
         self._transactions = transactions
         self._folder = folder
         self._writing = threading.Lock()
@@ -145,26 +152,34 @@ class ImageCollection:
         same = self.store.same_bytes(query.sha256)
         digest = query.print.fingerprint.pixel_digest
         same += [n for n in self.store.same_pixels(digest) if n not in same]
-        exact = [Duplicate(number, "exact", 1.0) for number in same]
-        candidates = [one for one in self._candidates(query) if one.number not in same]
-        picture: list[Features] = []  # made when the first candidate asks for it
+        exact = [Duplicate(number, "exact", 1.0, 1.0) for number in same]
+        grey = thumbnail_pixels(query.print.fingerprint.thumbnail)
+        candidates = [one for one in self._candidates(query, grey) if one.number not in same]
+        looks = [features(grey)] if candidates else []
 
         def look(number: int) -> Evidence:
-            if not picture:
-                picture.append(features(query.print.fingerprint.thumbnail))
             stored = self._features(number)
-            return compare(stored, picture[0]) if stored is not None else Evidence(0, 0.0)
+            if stored is None:
+                return Evidence(0, 0.0)
+            evidence = compare(stored, looks[0])
+            if is_same_picture(evidence, self.rules) or not self.rules.mirrors:
+                return evidence
+            if len(looks) == 1:
+                looks.append(mirrored(looks[0]))
+            return max(evidence, compare(stored, looks[1]), key=lambda one: one.inliers)
 
         speaks = query.print.fingerprint.quality >= self.rules.hash_quality
         return (exact + judge(candidates, self.rules, look, hash_speaks=speaks))[:count]
 
     def stored_query(self, number: int) -> Query | None:
-        """A stored image as a query, its turns and mirrors left out; None where it is gone."""
+        """A stored image as a query, as it was when it was added; None where it is gone."""
         prints = self.store.prints([number])
         for batch in self.store.vectors([number]) if number in prints else ():
             sha256, print_ = prints[number]
             copy = None if batch.copies is None else batch.copies[0]
-            return Query(sha256, Print(print_, batch.hashes), batch.vectors[0], copy)
+            hashes = turned_hashes(thumbnail_pixels(print_.thumbnail))
+            hashes[0] = batch.hashes[0]
+            return Query(sha256, Print(print_, hashes), batch.vectors[0], copy)
         return None
 
     def replace_tags(self, revision: int, tagged: Mapping[int, Tags]) -> TagChanges:
@@ -177,27 +192,35 @@ class ImageCollection:
         if self._copies is not None:
             self._copies.save(self._path("copies"))
 
-    def _candidates(self, query: Query) -> list[Candidate]:
-        """What the vectors and the hashes of all turns and mirrors bring near."""
+    def _candidates(self, query: Query, grey: NDArray[np.uint8]) -> list[Candidate]:
+        """What the vectors and the hashes, of all turns, mirrors and parts, bring near."""
         index, vector = self._index, query.vector
         if self._copies is not None and query.copy_vector is not None:
             index, vector = self._copies, query.copy_vector
-        matches = index.search(vector, self.rules.vector_candidates, self.model_key)
+        rules = self.rules
+        matches = index.search(vector, rules.vector_candidates, self.model_key)
         similar = dict(zip(matches.numbers.tolist(), matches.similarities.tolist(), strict=True))
-        bits = self._hashes.near(
-            query.print.hashes, self.rules.vector_candidates, self.rules.hash_candidate
-        )
+        count = rules.vector_candidates
+        bits = self._hashes.near(query.print.hashes, count, rules.hash_candidate)
+        parts = part_hashes(grey, rules.hash_quality)
+        part_bits = self._hashes.near(parts, count, rules.part_candidate)
+        usual = self._background.usual(vector)
         found = []
-        for number in similar.keys() | bits.keys():
+        for number in similar.keys() | bits.keys() | part_bits.keys():
             if number not in similar:
                 stored = index.vector(number)
                 similar[number] = float(stored @ vector) if stored is not None else 0.0
-            found.append(Candidate(number, similar[number], bits.get(number)))
+            score = similar[number] - usual
+            found.append(
+                Candidate(number, similar[number], score, bits.get(number), part_bits.get(number))
+            )
         return found
 
     def _features_of(self, number: int) -> Features | None:
         stored = self.store.prints([number])
-        return features(stored[number][1].thumbnail) if number in stored else None
+        if number not in stored:
+            return None
+        return features(thumbnail_pixels(stored[number][1].thumbnail))
 
     def _open(self) -> None:
         stored = self.store.numbers()

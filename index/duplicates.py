@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from index.local_check import NOTHING, Evidence
+from index.local_check import Evidence
 
 Tier = Literal["exact", "near", "similar"]
 TIERS: tuple[Tier, ...] = ("exact", "near", "similar")
@@ -16,11 +16,11 @@ TIERS: tuple[Tier, ...] = ("exact", "near", "similar")
 class DuplicateRules:
     """Every threshold of the verdict; `bench/duplicates.py` measures them.
 
-    `hash_*` are bits of 256 in which two PDQ hashes differ, `vector_*` similarities of
-    copy-detection vectors (of the usual ones where a model has no others).
+    `hash_*` are bits of 256 in which two PDQ hashes differ, `vector_*` scores: similarities of
+    copy-detection vectors (of the usual ones where a model has no others), less what is usual.
     """
 
-    hash_sure: int = 40
+    hash_sure: int = 56
     """Up to here the hashes alone say near, unless the vectors object."""
 
     vector_objects: float = 0.2
@@ -28,6 +28,9 @@ class DuplicateRules:
 
     hash_candidate: int = 96
     """Up to here a hash makes an image worth the local check."""
+
+    part_candidate: int = 64
+    """Up to here a half or quarter of the query is worth it too, as a collage has them."""
 
     hash_quality: int = 50
     """Below this quality (of 100) a picture is so flat that its hash says nothing."""
@@ -38,11 +41,20 @@ class DuplicateRules:
     checks: int = 10
     """How many of the best candidates are compared keypoint by keypoint."""
 
-    inliers: int = 12
+    inliers: int = 8
     """Keypoints that must move by one map for the local check to say near."""
 
-    agreement: float = 0.6
+    agreement: float = 0.75
     """Part of the blocks that must show the same; a burst of one scene stays below."""
+
+    mirrors: bool = True
+    """Whether a mirrored part of a picture is a part of it."""
+
+    usual_part: float = 0.5
+    """How much of the query's mean similarity to its nearest background pictures is taken away."""
+
+    usual_neighbours: int = 10
+    """How many of them make that mean."""
 
     vector_similar: float = 0.75
     """From here on two images are similar."""
@@ -50,11 +62,17 @@ class DuplicateRules:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A stored image that may be the query's: `similarity` None where no vector spoke for it."""
+    """A stored image that may be the query's.
+
+    `score` is its similarity less what is usual for the query; `hash_bits` and `part_bits` are
+    None where the hash of the whole, or of a part of the query, is not near.
+    """
 
     number: int
     similarity: float
-    hash_bits: int | None
+    score: float
+    hash_bits: int | None = None
+    part_bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +82,7 @@ class Duplicate:
     number: int
     tier: Tier
     similarity: float
+    score: float
     hash_bits: int | None = None
     evidence: Evidence | None = None
 
@@ -84,18 +103,18 @@ def judge(
     checks = 0
     for one in sorted(candidates, key=lambda one: _promise(one, rules)):
         bits = one.hash_bits if hash_speaks else None
-        sure = bits is not None and bits <= rules.hash_sure
-        if sure and one.similarity >= rules.vector_objects:
-            found.append(Duplicate(one.number, "near", one.similarity, bits))
-            continue
-        evidence = NOTHING
-        if checks < rules.checks:
+        sure = bits is not None and bits <= rules.hash_sure and one.score >= rules.vector_objects
+        evidence = None
+        if not sure and checks < rules.checks:
             checks += 1
             evidence = look(one.number)
-        if is_same_picture(evidence, rules):
-            found.append(Duplicate(one.number, "near", one.similarity, bits, evidence))
-        elif one.similarity >= rules.vector_similar:
-            found.append(Duplicate(one.number, "similar", one.similarity, bits, evidence))
+        if sure or (evidence is not None and is_same_picture(evidence, rules)):
+            tier: Tier = "near"
+        elif one.score >= rules.vector_similar:
+            tier = "similar"
+        else:
+            continue
+        found.append(Duplicate(one.number, tier, one.similarity, one.score, bits, evidence))
     return sorted(found, key=lambda one: (TIERS.index(one.tier), -one.similarity, one.number))
 
 
@@ -106,5 +125,6 @@ def is_same_picture(evidence: Evidence, rules: DuplicateRules) -> bool:
 
 def _promise(one: Candidate, rules: DuplicateRules) -> tuple[bool, float]:
     """What the local check should see first: near hashes, then near vectors."""
-    by_hash = one.hash_bits is not None and one.hash_bits <= rules.hash_candidate
-    return not by_hash, float(one.hash_bits or 0) if by_hash else -one.similarity
+    bits = [each for each in (one.hash_bits, one.part_bits) if each is not None]
+    by_hash = bool(bits) and min(bits) <= rules.hash_candidate
+    return not by_hash, float(min(bits)) if by_hash else -one.score

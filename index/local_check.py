@@ -20,6 +20,9 @@ cv2: Any = untyped_cv2
 Grey = NDArray[np.uint8]
 
 KEYPOINTS = 350
+# Far below OpenCV's 0.04: the strongest are kept anyway, and a plain wall has only weak ones.
+CONTRAST = 0.005
+OCTAVE_LAYERS = 3
 # Lowe's ratio between the best and the second-best match, as cosines of RootSIFT vectors.
 RATIO = 0.82
 RANSAC_PIXELS = 3.0
@@ -52,16 +55,26 @@ class Evidence:
 NOTHING = Evidence(0, 0.0)
 
 
-def features(thumbnail: bytes) -> Features:
-    """The features of a stored thumbnail."""
-    grey = cv2.imdecode(np.frombuffer(thumbnail, np.uint8), cv2.IMREAD_GRAYSCALE)
-    found, vectors = cv2.SIFT_create(KEYPOINTS).detectAndCompute(grey, None)
+def features(grey: Grey) -> Features:
+    """The features of a small grey picture `(h, w) uint8`."""
+    detector = cv2.SIFT_create(KEYPOINTS, OCTAVE_LAYERS, CONTRAST)
+    found, vectors = detector.detectAndCompute(grey, None)
     if vectors is None or len(found) == 0:
         return Features(grey, np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
     points = np.asarray([point.pt for point in found], dtype=np.float32)
     # RootSIFT: the square root of shares, whose product is the Hellinger kernel.
     shares = vectors / np.maximum(vectors.sum(axis=1, keepdims=True), 1e-6)
     return Features(grey, points, np.sqrt(shares).astype(np.float32))
+
+
+def mirrored(picture: Features) -> Features:
+    """The same points, described as a mirror would show them; compared, it finds mirrored copies.
+
+    A SIFT vector is 4 rows by 4 columns by 8 directions, laid along its point's own direction: in
+    a mirror the rows change places and the directions turn the other way.
+    """
+    cells = picture.vectors.reshape(-1, 4, 4, 8)[:, ::-1, :, -np.arange(8) % 8]
+    return Features(picture.grey, picture.points, np.ascontiguousarray(cells).reshape(-1, 128))
 
 
 def compare(a: Features, b: Features) -> Evidence:
