@@ -17,7 +17,10 @@ export function switchLanguage() {
 // The words of that name, with `{n}` replaced by the value of n.
 export function t(name, values = {}) {
   const words = WORDS[language.get()][name];
-  if (words === undefined) throw new Error(`no words for ${name}`);
+  if (words === undefined) {
+    console.error(`no words for ${name}`);
+    return name;
+  }
   return words.replace(/\{(\w+)\}/g, (_, key) => String(values[key] ?? ""));
 }
 

@@ -40,7 +40,7 @@ export function Confirm({ title, action, danger = false, busy = false, onYes, on
     <button type="button" class="button" onClick=${onNo}>${t("cancel")}</button>
     <button
       type="button"
-      class=${danger ? "button danger" : "button main"}
+      class=${danger ? "button danger" : "button primary"}
       disabled=${busy}
       onClick=${onYes}
     >${action}</button>

@@ -45,7 +45,7 @@ export function useIncoming(onFiles) {
 
 export function PickButton({ onFiles, main = false, large = false, multiple = true, label }) {
   const input = useRef();
-  const classes = ["button", main && "main", large && "large"].filter(Boolean).join(" ");
+  const classes = ["button", main && "primary", large && "large"].filter(Boolean).join(" ");
   const chosen = (event) => {
     const files = [...event.target.files];
     event.target.value = ""; // the same file may be picked again

@@ -28,7 +28,7 @@ export function KeyDialog() {
             onInput=${(event) => setKey(event.target.value)}
           />
         </label>
-        <button class="button main" disabled=${!key.trim()}>${t("key.use")}</button>
+        <button class="button primary" disabled=${!key.trim()}>${t("key.use")}</button>
       </form>
     <//>
   `;

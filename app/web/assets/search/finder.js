@@ -77,7 +77,7 @@ export function Finder() {
         <input class="input" type="search" maxlength="500" placeholder=${t("finder.placeholder")}
           value=${text} onInput=${(event) => setText(event.target.value)} />
       </label>
-      <button class="button main large" disabled=${!text.trim()}>${t("finder.go")}</button>
+      <button class="button primary large" disabled=${!text.trim()}>${t("finder.go")}</button>
       <${PickButton} large=${true} multiple=${false} label=${t("finder.picture")} onFiles=${byFile} />
     </form>
     ${wanted && !wanted.text &&

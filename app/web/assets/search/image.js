@@ -28,7 +28,7 @@ export function ImageSheet({ image, onClose, onLike, onGone }) {
       <${Icon} name="trash" />${t("delete")}
     </button>
     <span class="push"></span>
-    <button type="button" class="button main" onClick=${onLike}>${t("image.like")}</button>
+    <button type="button" class="button primary" onClick=${onLike}>${t("image.like")}</button>
   `;
   const facts = [
     [t("image.id"), image.id],

@@ -89,7 +89,7 @@ function Actions({ card, cut, usual }) {
       <span class="push"></span>
       ${!card.result.state &&
       html`<button type="button" class="button quiet small" onClick=${() => again(card.key, { store: true })}>
-        <${Icon} name="save" />${t("card.store")}
+        <${Icon} name="store" />${t("card.store")}
       </button>`}
       <button type="button" class="button quiet small" onClick=${() => copy(asJson([card], cut, usual))}>
         <${Icon} name="copy" />JSON<span class="heard"> ${card.name}</span>

@@ -28,7 +28,7 @@ export function addFiles(files) {
     state: "waiting", // working, done, failed
     result: null,
     error: null,
-    verdicts: {}, // tag id to right, wrong or missing
+    verdicts: {}, // tag id to {verdict, id of the judgement}
     missing: [], // names of tags the reader has added
     store: keep.get(),
   }));

@@ -1,19 +1,27 @@
 // Right, wrong, missing: what the reader says of a tag goes to the service at once.
-import { post } from "../api.js";
+// The same again takes it back.
+import { call, post, Problem } from "../api.js";
 import { t } from "../i18n.js";
 import { toast, toastProblem } from "../parts/toast.js";
-import { change } from "./cards.js";
+import { cards, change } from "./cards.js";
 
 export async function judge(card, tag, verdict) {
   const before = card.verdicts[tag.id];
-  if (before === verdict) return false;
-  const put = (said) => change(card.key, { verdicts: { ...card.verdicts, [tag.id]: said } });
-  put(verdict);
+  const put = (said) => {
+    const { verdicts } = cards.get().find((one) => one.key === card.key) ?? card;
+    change(card.key, { verdicts: { ...verdicts, [tag.id]: said } });
+  };
+  const back = before?.verdict === verdict;
+  put(back ? undefined : { verdict });
   try {
-    await post("/v1/feedback", {
-      judgements: [{ sha256: card.result.sha256, tag: tag.id, verdict }],
-    });
-    toast(t("feedback.thanks", { tag: tag.name }));
+    if (back) {
+      await call("DELETE", `/v1/feedback/${before.id}`);
+      toast(t("feedback.back", { tag: tag.name }));
+    } else {
+      const id = await send({ sha256: card.result.sha256, tag: tag.id, verdict });
+      put({ verdict, id });
+      toast(t("feedback.thanks", { tag: tag.name }));
+    }
     return true;
   } catch (error) {
     put(before);
@@ -21,4 +29,12 @@ export async function judge(card, tag, verdict) {
     else toastProblem(error);
     return false;
   }
+}
+
+// Returns the number of the judgement, by which it can be taken back.
+export async function send(judgement) {
+  const { results } = await post("/v1/feedback", { judgements: [judgement] });
+  const [result] = results;
+  if (result.status === "error") throw new Problem(result.problem.status, result.problem);
+  return result.id;
 }

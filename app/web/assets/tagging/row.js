@@ -23,7 +23,7 @@ export function Bar({ share, cut = null, muted = false }) {
 }
 
 function Verdict({ card, tag, verdict, label, icon }) {
-  const said = card.verdicts[tag.id] === verdict;
+  const said = card.verdicts[tag.id]?.verdict === verdict;
   return html`<button
     type="button"
     class=${`icon-button verdict ${verdict}`}

@@ -25,11 +25,11 @@ export function Slider({ usual }) {
         step="1"
         value=${value}
         style=${{ "--filled": percent(filled, 1) }}
-        aria-valuetext=${cut.auto ? t("cut.auto") : percent(needed(cut, usual))}
+        aria-valuetext=${percent(needed(cut, usual))}
         title=${t("cut.note")}
         onInput=${(event) => setCut({ auto: false, target: Number(event.target.value) / 100 })}
       />
-      <output class="number" for="target">${cut.auto ? t("cut.auto") : percent(needed(cut, usual))}</output>
+      <output class="number" for="target">${percent(needed(cut, usual))}</output>
       <button
         type="button"
         class="chip"

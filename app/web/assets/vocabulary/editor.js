@@ -72,7 +72,7 @@ export function Editor({ tag = null, name = "", onSaved, onGone, onRestored, onC
           </div>`}
         <//>
         <div class="row-wrap">
-          <button class="button main" disabled=${busy || nothing}>${t(base ? "save" : "add")}</button>
+          <button class="button primary" disabled=${busy || nothing}>${t(base ? "save" : "add")}</button>
           <button type="button" class="button quiet" onClick=${onClose}>${t("cancel")}</button>
           ${base &&
           html`<button type="button" class="button quiet danger push" onClick=${() => setAsking(true)}>

@@ -112,7 +112,7 @@ function Trial({ trial, busy, onTake }) {
       ${!trial.changed && html`<p class="soft">${t("import.same")}</p>`}
       <${Changes} changes=${trial.changes ?? []} all=${trial.created + trial.updated + trial.deleted} />
       ${trial.changed &&
-      html`<div><button type="button" class="button main" disabled=${busy} onClick=${onTake}>${t("import.take")}</button></div>`}
+      html`<div><button type="button" class="button primary" disabled=${busy} onClick=${onTake}>${t("import.take")}</button></div>`}
     </div>
   `;
 }

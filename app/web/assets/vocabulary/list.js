@@ -99,7 +99,7 @@ export function TagList({ asked }) {
         <option value="active">${t("state.active")}</option>
         <option value="paused">${t("state.paused")}</option>
       </select>
-      <button type="button" class="button main" onClick=${() => setAdding(true)}>
+      <button type="button" class="button primary" onClick=${() => setAdding(true)}>
         <${Icon} name="plus" />${t("list.new")}
       </button>
     </div>
