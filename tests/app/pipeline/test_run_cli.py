@@ -68,7 +68,7 @@ def test_a_folder_becomes_a_parquet_with_a_row_for_every_image(run: Runs) -> Non
     assert list(rows) == [f"{n:03}.jpg" for n in range(9)] + ["bad.jpg", "copy.jpg", "empty.png"]
     one = rows["000.jpg"]
     assert [(tag["name"], 0 <= tag["confidence"] <= 1) for tag in one["tags"]] == [("一切", True)]
-    assert (one["width"], one["height"], one["revision"], one["model"]) == (96, 64, 1, "builtin")
+    assert (one["width"], one["height"], one["revision"], one["model"]) == (96, 64, 1, "tiny")
     assert one["problem"] is None
     assert one["duplicate_group"] is None
     first, copy = rows["004.jpg"], rows["copy.jpg"]
@@ -81,7 +81,7 @@ def test_a_folder_becomes_a_parquet_with_a_row_for_every_image(run: Runs) -> Non
         "detail": "图片文件是空的（0 字节）",
     }
     key = pq.read_schema(run.folder / "r.parquet").metadata[b"tuqian.model_key"]
-    assert key.startswith(b"builtin")
+    assert key.startswith(b"tiny")
     assert {path.name for path in run.folder.glob("r.*")} == {"r.parquet"}
 
 
