@@ -11,12 +11,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 from urllib.parse import quote
 
-import httpx
-
 from app.api.editing import edit_out
 from app.api.render import diff_out, lint_out, revision_out, stored_tag_out
 from app.api.vocabulary import parent_names
-from app.errors import RemoteError
+from app.cli.remote import Json, Remote
 from app.lint import examine
 from app.main import assemble, open_store
 from app.settings import Settings, load_settings
@@ -26,10 +24,6 @@ from vocab.exchange import export_csv, export_json
 from vocab.imports import import_tags, read_tags
 from vocab.rules import clean_fields
 from vocab.tags import Tag, TagDraft
-
-Json = dict[str, Any]
-# Long enough for an import of many tags by a slow model.
-TIMEOUT_S = 600.0
 
 
 class Desk(Protocol):
@@ -152,99 +146,59 @@ class LocalDesk:
             return edit_out(edit, tags).model_dump(mode="json")
 
 
-class RemoteDesk:
+class RemoteDesk(Remote):
     """A service at an address."""
 
     def __init__(self, url: str, author: str, reason: str):
-        self._client = httpx.Client(
-            base_url=url.rstrip("/") + "/v1/vocabulary",
-            headers={"X-Author": quote(author)},
-            timeout=TIMEOUT_S,
-        )
+        super().__init__(url, "/v1/vocabulary", {"X-Author": quote(author)})
         self._reason = {"reason": reason} if reason else {}
 
     def page(self, **wanted: Any) -> Json:
         """One page of tags."""
         params = {name: value for name, value in wanted.items() if value not in (None, "")}
-        return self._json("GET", "/tags", params=params)
+        return self.json("GET", "/tags", params=params)
 
     def get(self, tag_id: str) -> Json:
         """One tag."""
-        return self._json("GET", f"/tags/{tag_id}")
+        return self.json("GET", f"/tags/{tag_id}")
 
     def add(self, fields: Mapping[str, object]) -> Json:
         """Adds a tag."""
-        return self._json("POST", "/tags", json=fields, params=self._reason)
+        return self.json("POST", "/tags", json=fields, params=self._reason)
 
     def edit(self, tag_id: str, changes: Mapping[str, object]) -> Json:
         """Changes a tag."""
-        return self._json("PATCH", f"/tags/{tag_id}", json=changes, params=self._reason)
+        return self.json("PATCH", f"/tags/{tag_id}", json=changes, params=self._reason)
 
     def remove(self, tag_id: str) -> Json:
         """Removes a tag."""
-        return self._json("DELETE", f"/tags/{tag_id}", params=self._reason)
+        return self.json("DELETE", f"/tags/{tag_id}", params=self._reason)
 
     def import_file(self, data: bytes, *, replace: bool, dry_run: bool) -> Json:
         """Imports a file of tags."""
         params = {"mode": "replace" if replace else "merge", "dry_run": dry_run, **self._reason}
-        return self._json("POST", "/import", content=data, params=params)
+        return self.json("POST", "/import", content=data, params=params)
 
     def export(self, kind: str, revision: int | None) -> bytes:
         """The vocabulary as a file."""
         params = {"format": kind} | ({} if revision is None else {"revision": str(revision)})
-        return self._send("GET", "/export", params=params).content
+        return self.send("GET", "/export", params=params).content
 
     def revisions(self, limit: int) -> Json:
         """The newest revisions."""
-        return self._json("GET", "/revisions", params={"limit": limit})
+        return self.json("GET", "/revisions", params={"limit": limit})
 
     def diff(self, older: int, newer: int) -> Json:
         """What differs between two revisions."""
-        return self._json("GET", "/diff", params={"older": older, "newer": newer})
+        return self.json("GET", "/diff", params={"older": older, "newer": newer})
 
     def rollback(self, revision: int) -> Json:
         """Makes the vocabulary equal to an older one."""
-        return self._json("POST", "/rollback", json={"revision": revision}, params=self._reason)
+        return self.json("POST", "/rollback", json={"revision": revision}, params=self._reason)
 
     def lint(self) -> Json:
         """What may be wrong."""
-        return self._json("GET", "/lint")
-
-    def close(self) -> None:
-        """Closes the connection."""
-        self._client.close()
-
-    def _json(self, method: str, path: str, **request: Any) -> Json:
-        answer: Json = self._send(method, path, **request).json()
-        return answer
-
-    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
-        try:
-            response = self._client.request(method, path, **request)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise RemoteError(
-                f"连不上服务 {self._client.base_url.host}：{error}",
-                field="--url",
-                remedy="检查地址与端口，例如 --url http://127.0.0.1:8000。",
-            ) from error
-        if response.is_success:
-            return response
-        raise _refusal(response)
-
-
-def _refusal(response: httpx.Response) -> RemoteError:
-    """The service's problem as an error of ours, every line of a file included."""
-    try:
-        problem: Json = response.json()
-        lines = [problem["detail"]]
-        for one in problem.get("problems", [])[:20]:
-            place = f"第 {one['line']} 行：" if "line" in one else ""
-            lines.append(f"  {place}{one.get('message') or one.get('detail')}")
-        return RemoteError(
-            "\n".join(lines), field=problem.get("field"), remedy=problem.get("remedy")
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return RemoteError(f"服务回答 {response.status_code}，内容不是图签的格式", field="--url")
+        return self.json("GET", "/lint")
 
 
 @contextmanager
