@@ -13,6 +13,7 @@ from app.errors import InvalidRequestError
 from app.snapshot import Snapshot
 from vocab.calibration import probabilities
 from vocab.tags import Tag
+from vocab.targets import Kind, Target
 
 FloatArray = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -26,16 +27,19 @@ EXAMINED = 64
 class Options:
     """What a caller asks of the tags.
 
-    `min_confidence` and `precision_target` both move the cut; the stricter counts. In this
-    version a target precision p is a cut at confidence p: calibrated confidences above p are
-    right more often than p. An empty `categories` means all of them. `distinct` leaves out tags
-    that only repeat a stronger one. `duplicates` asks whether the image is stored
-    already; `index` asks that too, and stores it.
+    `min_confidence`, `precision_target`, `false_positive_rate` and `best_f1` all move the cut; the
+    strictest counts. A tag that cannot keep what is asked stays out, unless `include_uncertain`
+    brings it in at its usual cut. An empty `categories` means all of them. `distinct` leaves out
+    tags that only repeat a stronger one. `duplicates` asks whether the image is stored already;
+    `index` asks that too, and stores it.
     """
 
     top_k: int = 10
     min_confidence: float | None = None
     precision_target: float | None = None
+    false_positive_rate: float | None = None
+    best_f1: bool = False
+    include_uncertain: bool = False
     categories: tuple[str, ...] = ()
     include_parents: bool = False
     distinct: bool = True
@@ -43,10 +47,15 @@ class Options:
     index: bool = False
 
     @property
-    def cut(self) -> float | None:
-        """The confidence a tag needs, or None for the model's usual one."""
-        asked = [c for c in (self.min_confidence, self.precision_target) if c is not None]
-        return max(asked) if asked else None
+    def targets(self) -> tuple[Target, ...]:
+        """What a tag must keep; none means the model's usual cut."""
+        asked: list[tuple[Kind, float | None]] = [
+            ("confidence", self.min_confidence),
+            ("precision", self.precision_target),
+            ("false_positive_rate", self.false_positive_rate),
+            ("best_f1", 0.0 if self.best_f1 else None),
+        ]
+        return tuple(Target(kind, value) for kind, value in asked if value is not None)
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,8 @@ class Numbers:
     """One image against n tags: each array is `(n,) float32`, in the order of the snapshot.
 
     `vector (d,) float32` is the image itself, by which a tag is recognised as the echo of a
-    stronger one; None where every tag that passes is wanted.
+    stronger one; None where every tag that passes is wanted. `uncertain (n,) bool` marks the tags
+    that cannot keep what was asked.
     """
 
     similarities: FloatArray
@@ -62,11 +72,15 @@ class Numbers:
     logits: FloatArray
     thresholds: FloatArray
     vector: FloatArray | None = None
+    uncertain: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
 class TagHit:
-    """One tag on one image; `implied` says it is there for the sake of a chosen child."""
+    """One tag on one image; `implied` says it is there for the sake of a chosen child.
+
+    `uncertain` says that the tag cannot keep what was asked of the tags.
+    """
 
     tag: Tag
     parents: tuple[Tag, ...]
@@ -75,6 +89,7 @@ class TagHit:
     score: float
     threshold: float
     implied: bool = False
+    uncertain: bool = False
 
 
 def numbers_of(
@@ -82,13 +97,16 @@ def numbers_of(
 ) -> list[Numbers]:
     """`(m, d)` image vectors and their `(m, n)` similarities to the numbers of each image."""
     calibration = snapshot.calibration
-    means = calibration.image_means(vectors)
-    scores = calibration.scores(similarities, means)
-    thresholds = calibration.thresholds(means, options.cut)
+    side = calibration.image_side(vectors)
+    scores = calibration.scores(similarities, side)
+    thresholds = calibration.thresholds(side, options.targets)
+    uncertain = ~calibration.reaches(options.targets)
+    if options.include_uncertain and uncertain.any():
+        thresholds = np.where(uncertain, calibration.thresholds(side), thresholds)
     images = vectors if options.distinct else [None] * len(vectors)
     logits = calibration.logits(scores)
     rows = zip(similarities, scores, logits, thresholds, images, strict=True)
-    return [Numbers(*row) for row in rows]
+    return [Numbers(*row, uncertain=uncertain) for row in rows]
 
 
 def rows_of(snapshot: Snapshot, options: Options) -> Rows:
@@ -120,18 +138,23 @@ def choose(
     and the surer of the two is it. Echoes of stronger tags are left out (`app.echoes`).
     """
     passed = rows[numbers.similarities[rows] >= numbers.thresholds[rows]]
-    order = _strongest(numbers, passed, len(passed))
+    order = strongest(numbers, passed, len(passed))
     if numbers.vector is not None:
-        calibration = snapshot.calibration
         order = order[:EXAMINED]
-        directions = snapshot.index.vectors[order] - calibration.probe_mean
-        order = [order[i] for i in without_echoes(numbers.vector, directions, top_k)]
-    return _hits(snapshot, numbers, _distinct(snapshot, order, top_k, keep_parents))
+        kept = without_echoes(numbers.vector, directions_of(snapshot, order), top_k)
+        order = [order[i] for i in kept]
+    return _hits(snapshot, numbers, differing(snapshot, order, top_k, keep_parents))
+
+
+def directions_of(snapshot: Snapshot, rows: Sequence[int] | Rows) -> FloatArray:
+    """`(k, d) float32`: what those tags say beyond what every tag says."""
+    centred: FloatArray = snapshot.index.vectors[rows] - snapshot.calibration.probes.mean
+    return centred
 
 
 def nearest_misses(snapshot: Snapshot, numbers: Numbers, rows: Rows) -> tuple[TagHit, ...]:
     """For an image that no tag fits: the few tags that came nearest, strongest first."""
-    return _hits(snapshot, numbers, _strongest(numbers, rows, MISSES))
+    return _hits(snapshot, numbers, strongest(numbers, rows, MISSES))
 
 
 def with_parents(
@@ -156,7 +179,7 @@ def with_parents(
     return tuple(sorted(_one_a_group(found.values()), key=lambda hit: -hit.confidence))
 
 
-def _distinct(
+def differing(
     snapshot: Snapshot, order: Sequence[int], top_k: int, keep_parents: bool
 ) -> list[int]:
     """The first `top_k` of `order` that say something the others do not, in the same order.
@@ -191,7 +214,8 @@ def _one_a_group(hits: Iterable[TagHit]) -> list[TagHit]:
     return kept
 
 
-def _strongest(numbers: Numbers, rows: Rows, count: int) -> list[int]:
+def strongest(numbers: Numbers, rows: Rows, count: int) -> list[int]:
+    """The `count` of the rows that are surest, strongest first; equal ones in their order."""
     order = np.argsort(-numbers.logits[rows], kind="stable")[:count]
     return [int(row) for row in rows[order]]
 
@@ -207,6 +231,7 @@ def _hits(snapshot: Snapshot, numbers: Numbers, rows: Sequence[int]) -> tuple[Ta
             similarity=float(numbers.similarities[row]),
             score=float(numbers.scores[row]),
             threshold=float(numbers.thresholds[row]),
+            uncertain=numbers.uncertain is not None and bool(numbers.uncertain[row]),
         )
         for row, confidence in zip(rows, confidences, strict=True)
     )
@@ -222,6 +247,8 @@ def _parents(snapshot: Snapshot, tag: Tag) -> Iterator[Tag]:
 
 def _ancestors(snapshot: Snapshot, tag: Tag) -> list[int]:
     """Rows of every active ancestor, nearest first, each once (the store allows no cycle)."""
+    if not tag.parents:
+        return []
     found: dict[int, None] = {}
     waiting = list(_parents(snapshot, tag))
     while waiting:

@@ -137,9 +137,7 @@ class Editor:
                 vocabulary.revision,
                 tags,
                 self.vectors.of(tags, progress),
-                probe_mean=self.measure.probe_mean,
-                bank=self.measure.bank,
-                score_model=self.measure.score_model,
+                self.measure,
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,21 @@ from app.retag import IMAGES_AT_ONCE, tags_of
 from app.snapshot import FloatArray, Snapshot
 from app.tagger import Tagger
 from vocab.names import name_key
+from vocab.pairs_file import Pairs
 from vocab.quality_report import Measured, QualityReport, Subject, quality_report
 from vocab.rules import names_by_key
 from vocab.tags import Tag
 
 Rows = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A report, and every pair it was made from."""
+
+    report: QualityReport
+    pairs: Pairs
 
 
 def evaluate(
@@ -31,7 +42,7 @@ def evaluate(
     samples: int,
     seed: int,
     progress: Callable[[str, int, int], None],
-) -> QualityReport:
+) -> Evaluated:
     """How good the live vocabulary and its thresholds are on a labelled dataset.
 
     Unknown labels and unusable photos are listed in the report. Raises `InvalidRequestError`
@@ -66,7 +77,15 @@ def evaluate(
         unknown=labels.unknown,
         failed={str(one.path): str(one.error) for one in read.failed},
     )
-    return quality_report(subject, measured, samples=samples, seed=seed)
+    files = tuple(_file_name(path, dataset) for path in read.paths)
+    report = quality_report(subject, measured, samples=samples, seed=seed)
+    return Evaluated(report, Pairs(files, measured))
+
+
+def _file_name(path: Path, dataset: Path) -> str:
+    """What a photo is called wherever the dataset lies."""
+    folder = dataset if dataset.is_dir() else dataset.parent
+    return (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
 
 
 class Labels:
@@ -105,26 +124,32 @@ class Labels:
 def measure(
     snapshot: Snapshot, labels: Labels, photos: Sequence[LabelledPhoto], vectors: FloatArray
 ) -> Measured:
-    """`(m, d)` unit vectors of m labelled photos to every array the metrics need.
+    """`(m, d)` unit vectors of m labelled photos to every array the metrics need."""
+    return measure_pairs(snapshot, labels.rows, vectors, *_truth(labels, photos))
+
+
+def measure_pairs(
+    snapshot: Snapshot, rows: Rows, vectors: FloatArray, truth: Bools, counted: Bools
+) -> Measured:
+    """`(m, d)` unit vectors against the `(t,)` rows of some tags, with `(m, t)` what is true.
 
     The tags served are those `POST /v1/tag` would give at its defaults.
     """
-    rows, tags = labels.rows, [snapshot.tags[row] for row in labels.rows]
+    tags = [snapshot.tags[row] for row in rows]
     place = {tag.id: column for column, tag in enumerate(tags)}
     calibration = snapshot.calibration.taken(rows)
-    shape = (len(photos), len(rows))
+    shape = (len(vectors), len(rows))
     scores, passed = np.zeros(shape, np.float32), np.zeros(shape, bool)
-    served, per_image = np.zeros(shape, bool), np.zeros(len(photos), np.int64)
-    for at in range(0, len(photos), IMAGES_AT_ONCE):
+    served, per_image = np.zeros(shape, bool), np.zeros(len(vectors), np.int64)
+    for at in range(0, len(vectors), IMAGES_AT_ONCE):
         part = slice(at, at + IMAGES_AT_ONCE)
         similarities = snapshot.index.similarities(vectors[part], snapshot.model_key)[:, rows]
-        means = calibration.image_means(vectors[part])
-        scores[part] = calibration.scores(similarities, means)
-        passed[part] = similarities >= calibration.thresholds(means)
+        side = calibration.image_side(vectors[part])
+        scores[part] = calibration.scores(similarities, side)
+        passed[part] = similarities >= calibration.thresholds(side)
         for image, hits in enumerate(tags_of(snapshot, vectors[part]), start=at):
             per_image[image] = len(hits)
             served[image, [place[tag] for tag, _ in hits if tag in place]] = True
-    truth, counted = _truth(labels, photos)
     return Measured(
         ids=tuple(tag.id for tag in tags),
         names=tuple(tag.name for tag in tags),
@@ -138,9 +163,7 @@ def measure(
     )
 
 
-def _truth(
-    labels: Labels, photos: Sequence[LabelledPhoto]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _truth(labels: Labels, photos: Sequence[LabelledPhoto]) -> tuple[Bools, Bools]:
     """`(m, t)` each: what is right, and what counts because it is not arguable."""
     place = {int(row): column for column, row in enumerate(labels.rows)}
     truth = np.zeros((len(photos), len(place)), bool)

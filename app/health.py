@@ -117,12 +117,12 @@ def logits_of(
     snapshot: Snapshot, vectors: FloatArray
 ) -> Iterator[tuple[NDArray[np.int64], FloatArray, FloatArray]]:
     """Rows of some tags, and `(m, r)` logits and similarities of the images, some at a time."""
-    means = snapshot.calibration.image_means(vectors)
+    side = snapshot.calibration.image_side(vectors)
     for at in range(0, len(snapshot.tags), TAGS_AT_ONCE):
         rows = np.arange(at, min(at + TAGS_AT_ONCE, len(snapshot.tags)), dtype=np.int64)
         calibration = snapshot.calibration.taken(rows)
         similarities = vectors @ snapshot.index.vectors[rows].T
-        yield rows, calibration.logits(calibration.scores(similarities, means)), similarities
+        yield rows, calibration.logits(calibration.scores(similarities, side)), similarities
 
 
 def _drift(snapshot: Snapshot, before: FloatArray, now: FloatArray) -> Drift:

@@ -9,7 +9,7 @@ import numpy as np
 from app.editor import Editor
 from app.encoders.base import Encoder
 from app.encoders.wordpiece import WordPieceTokenizer
-from app.snapshot import FloatArray, active_tags, manual_thresholds
+from app.snapshot import FloatArray, active_tags
 from vocab.background_rate import background_rates
 from vocab.lint import Report, lint
 from vocab.lint_types import Limits, Material
@@ -41,11 +41,11 @@ def material_of(editor: Editor, vocabulary: Vocabulary) -> Material:
     return Material(
         tags=tags,
         vectors=vectors,
-        probe_mean=editor.measure.probe_mean,
+        probe_mean=editor.measure.probes.mean,
         paused=tuple(tag for tag in vocabulary.tags if tag.state == "paused"),
         aliases=_alias_vectors(editor, tags),
         examples=examples,
-        rates=background_rates(full, editor.measure.calibrate(full, manual_thresholds(tags)), bank)
+        rates=background_rates(full, editor.measure.calibrate(full, tags), bank)
         if len(bank)
         else None,
         unknown=unknown_words(editor.vectors.encoder),

@@ -9,7 +9,6 @@ import numpy as np
 
 from app.editor import Editor
 from app.lint import unknown_words
-from app.snapshot import manual_thresholds
 from index.collection import ImageCollection
 from vocab.background_rate import background_rates, usual_threshold
 from vocab.errors import InvalidTagError, VocabularyError
@@ -17,6 +16,7 @@ from vocab.lint import lint
 from vocab.lint_types import Finding, Material
 from vocab.rules import clean_fields, fields_of_draft
 from vocab.tags import Tag, TagDraft
+from vocab.targets import Target
 
 NEAREST = 5
 IMAGES = 12
@@ -64,18 +64,19 @@ def preview(
             problem = error
     snapshot, bank = editor.live.current(), editor.measure.bank
     vector = editor.vectors.of([tag])
-    calibration = editor.measure.calibrate(vector, manual_thresholds((tag,)))
-    rates = background_rates(vector, calibration, bank, confidence)
+    calibration = editor.measure.calibrate(vector, (tag,))
+    targets = () if confidence is None else (Target("confidence", confidence),)
+    rates = background_rates(vector, calibration, bank, targets)
     matches = snapshot.index.search(vector, NEAREST, snapshot.model_key)
     material = Material(
         tags=(tag,),
         vectors=vector,
-        probe_mean=editor.measure.probe_mean,
+        probe_mean=editor.measure.probes.mean,
         rates=None if np.isnan(rates[0]) else rates,
         unknown=unknown_words(editor.vectors.encoder),
     )
     return Preview(
-        threshold=float(usual_threshold(calibration, bank, confidence)[0]),
+        threshold=float(usual_threshold(calibration, bank, targets)[0]),
         background_images=len(bank),
         rate=float(rates[0]),
         nearest=tuple(

@@ -95,8 +95,7 @@ class Recalibration:
         with self._looking, self._editor.turn():
             self._editor.measure = replace(self._editor.measure, bank=bank)
             base = self._editor.live.current()
-            manual = base.calibration.manual
-            fresh = self._editor.measure.calibrate(base.index.vectors, manual)
+            fresh = self._editor.measure.calibrate(base.index.vectors, base.tags)
             made = replace(base, calibration=fresh)
             self._shifts = self._weighed(made, self._judgements.changed_since(0))
             self._publish(made)
@@ -171,7 +170,7 @@ def unshifted_logits(snapshot: Snapshot, row: int, vectors: FloatArray) -> Float
     calibration = snapshot.calibration.taken(rows)
     plain = replace(calibration, shift=np.zeros(1, dtype=np.float32))
     similarities = vectors @ snapshot.index.vectors[rows].T
-    scores = plain.scores(similarities, plain.image_means(vectors))
+    scores = plain.scores(similarities, plain.image_side(vectors))
     found: FloatArray = plain.logits(scores)[:, 0]
     return found
 

@@ -97,14 +97,14 @@ def _candidates(learning: Learning, snapshot: Snapshot, vectors: FloatArray) -> 
 def _suggestion(snapshot: Snapshot, material: Material, one: Candidate) -> Suggestion:
     vector = material.vectors[one.image][None, :]
     calibration = snapshot.calibration.taken(np.asarray([one.tag], dtype=np.int64))
-    means = calibration.image_means(vector)
+    side = calibration.image_side(vector)
     similarities = vector @ snapshot.index.vectors[[one.tag]].T
     return Suggestion(
         sha256=material.digests[one.image],
         image_id=material.ids[one.image],
         tag=snapshot.tags[one.tag],
-        confidence=float(calibration.confidences(calibration.scores(similarities, means))[0, 0]),
-        threshold=float(calibration.thresholds(means)[0, 0]),
+        confidence=float(calibration.confidences(calibration.scores(similarities, side))[0, 0]),
+        threshold=float(calibration.thresholds(side)[0, 0]),
         similarity=float(similarities[0, 0]),
         gain=one.gain,
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import fields
 from pathlib import Path
 
 from PIL import Image
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 import vocab
 from app.encoders.base import Encoder, FloatArray
@@ -56,15 +55,16 @@ def _seed_vectors(encoder: Encoder) -> FloatArray:
 
 
 def score_model_of(encoder: Encoder) -> ScoreModel:
-    """The numbers fitted for the built-in model (`score_model` in model.json), else the defaults.
+    """The numbers fitted for the built-in model (calibration.json), else the defaults.
 
-    Raises `ModelFileError` for a number the file names and we do not know.
+    Raises `ModelFileError` for a file that says what we do not know or cannot read.
     """
-    path = BUILTIN_DIR / "model.json"
+    path = BUILTIN_DIR / "calibration.json"
     if encoder.name != "builtin" or not path.is_file():
         return ScoreModel()
-    stated = json.loads(path.read_text(encoding="utf-8")).get("score_model", {})
-    unknown = set(stated) - {field.name for field in fields(ScoreModel)}
-    if unknown:
-        raise ModelFileError(f"{path} 的 score_model 有未知的项：{'、'.join(sorted(unknown))}")
-    return ScoreModel(**{name: float(value) for name, value in stated.items()})
+    try:
+        return TypeAdapter(ScoreModel, config=ConfigDict(extra="forbid")).validate_json(
+            path.read_bytes()
+        )
+    except ValidationError as error:
+        raise ModelFileError(f"{path} 无法使用：{error}") from error

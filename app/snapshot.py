@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress, repeat
@@ -17,6 +17,7 @@ from app.errors import NotReadyError
 from index.tag_index import TagIndex
 from vocab.background import BackgroundBank
 from vocab.calibration import Calibration, ScoreModel, calibrate
+from vocab.probes import ProbeSet
 from vocab.tags import Tag, Vocabulary
 
 FloatArray = NDArray[np.float32]
@@ -56,22 +57,21 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Measure:
-    """What every tag of a model is measured with; no edit of the vocabulary changes it.
+    """What every tag of a model is measured with; no edit of the vocabulary changes it."""
 
-    `probe_mean (d,) float32` is the mean vector of the probe set.
-    """
-
-    probe_mean: FloatArray
+    probes: ProbeSet
     bank: BackgroundBank
     score_model: ScoreModel
 
-    def calibrate(self, vectors: FloatArray, manual: FloatArray | None = None) -> Calibration:
-        """`(n, d)` tag vectors and `(n,)` thresholds of operators, NaN or none where there is none,
-        to the numbers of each tag by itself.
+    def calibrate(self, vectors: FloatArray, tags: Sequence[Tag] | None = None) -> Calibration:
+        """`(n, d)` tag vectors to the numbers of each tag by itself.
+
+        Without the tags they belong to, what depends on a tag's fields is left out.
         """
-        if manual is None:
-            manual = np.full(len(vectors), np.nan, dtype=np.float32)
-        return calibrate(vectors, self.probe_mean, self.bank, self.score_model, manual)
+        if tags is None:
+            return calibrate(vectors, self.probes, self.bank, self.score_model)
+        manual, labelled = manual_thresholds(tags), label_offsets(tags, self.score_model)
+        return calibrate(vectors, self.probes, self.bank, self.score_model, manual, labelled)
 
 
 def active_tags(vocabulary: Vocabulary) -> tuple[Tag, ...]:
@@ -84,18 +84,15 @@ def build_snapshot(
     revision: int,
     tags: tuple[Tag, ...],
     vectors: FloatArray,
-    *,
-    probe_mean: FloatArray,
-    bank: BackgroundBank,
-    score_model: ScoreModel,
+    measure: Measure,
 ) -> Snapshot:
     """A snapshot of tags and their `(n, d) float32` unit vectors; slow, and changes nothing."""
     return Snapshot(
         revision=revision,
-        model_key=bank.model_key,
+        model_key=measure.bank.model_key,
         tags=tags,
-        index=TagIndex(vectors, bank.model_key),
-        calibration=calibrate(vectors, probe_mean, bank, score_model, manual_thresholds(tags)),
+        index=TagIndex(vectors, measure.bank.model_key),
+        calibration=measure.calibrate(vectors, tags),
     )
 
 
@@ -131,15 +128,17 @@ def next_snapshot(
     What feedback said of a tag stays with it while it is unchanged.
     """
     taken = base.calibration.joined(calibration).taken(rows)
-    manual = taken.manual.copy()
-    for row in np.flatnonzero(rows >= len(base.tags)):
-        manual[row] = manual_thresholds((tags[row],))[0]
+    manual, labelled = taken.manual.copy(), taken.labelled.copy()
+    changed = np.flatnonzero(rows >= len(base.tags))
+    new = [tags[row] for row in changed]
+    manual[changed] = manual_thresholds(new)
+    labelled[changed] = label_offsets(new, taken.model)
     return Snapshot(
         revision=revision,
         model_key=base.model_key,
         tags=tags,
         index=base.index.rearranged(rows, vectors),
-        calibration=replace(taken, manual=manual),
+        calibration=replace(taken, manual=manual, labelled=labelled),
         calibration_generation=base.calibration_generation,
     )
 
@@ -150,7 +149,16 @@ def recalibrated(base: Snapshot, calibration: Calibration) -> Snapshot:
     return replace(base, calibration=calibration, calibration_generation=generation)
 
 
-def manual_thresholds(tags: tuple[Tag, ...]) -> FloatArray:
+def label_offsets(tags: Sequence[Tag], model: ScoreModel) -> FloatArray:
+    """`(n,) float32`: what labels shipped with the model say of tags so named, 0 of others.
+
+    A tag with prompt templates of its own is another text, of which they say nothing.
+    """
+    found = [0.0 if tag.prompt_templates else model.labelled.get(tag.name, 0.0) for tag in tags]
+    return np.asarray(found, dtype=np.float32)
+
+
+def manual_thresholds(tags: Sequence[Tag]) -> FloatArray:
     """`(n,) float32`: the operators' own thresholds, NaN where there is none."""
     return np.asarray(
         [np.nan if tag.threshold is None else tag.threshold for tag in tags], dtype=np.float32

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.editor import Editor
-from app.snapshot import manual_thresholds
 from vocab.background_rate import background_rates, usual_threshold
 from vocab.tags import Tag
 
@@ -39,19 +38,18 @@ def tag_background(editor: Editor, tag: Tag) -> TagBackground:
     row = snapshot.positions.get(tag.id)
     if row is None:
         vector = editor.vectors.of([tag])
-        calibration = editor.measure.calibrate(vector, manual_thresholds((tag,)))
+        calibration = editor.measure.calibrate(vector, (tag,))
     else:
         rows = np.asarray([row], dtype=np.int64)
         vector, calibration = snapshot.index.vectors[rows], snapshot.calibration.taken(rows)
     similarities = np.asarray(bank.vectors @ vector[0], dtype=np.float64)
     # An average image: at a confidence that is asked for, an operator's threshold does not count.
-    usual = calibration.model.default_confidence
     threshold = float(usual_threshold(calibration, bank)[0])
     span = np.append(similarities, threshold)
     counts, edges = np.histogram(similarities, BINS, (span.min(), span.max() + 1e-6))
     return TagBackground(
         threshold=threshold,
-        calibrated=float(usual_threshold(calibration, bank, usual)[0]),
+        calibrated=float(usual_threshold(calibration, bank, [calibration.usual])[0]),
         rate=float(background_rates(vector, calibration, bank)[0]),
         edges=edges,
         counts=np.asarray(counts, dtype=np.int64),

@@ -1,69 +1,100 @@
 """From similarities to scores, confidences and thresholds.
 
-For tag t and image x with cosine s(x, t), probe mean p(x) over a fixed set of tags, and the mean
-and spread of s - p of that tag over the background bank:
+For tag t and image x with cosine s(x, t), and the mean m(x) and spread d(x) of the image's
+similarities over the probe set:
 
-    score(x, t)      = (s(x, t) - p(x) - mean_t) / spread_t
+    score(x, t)      = ((s(x, t) - m(x)) / d(x) - mean_t) / spread_t
     confidence(x, t) = 1 / (1 + exp(-(slope_t * score + intercept_t + shift_t)))
 
-Centring an image over fixed tags and a tag over other images follows SPARC (CVPR 2025,
-arXiv 2502.16911), with statistics from a bank in place of the test images; the logistic is Platt's.
+The first part is the image side, the second the tag side: SPARC (CVPR 2025, arXiv 2502.16911),
+with statistics from probes and a bank in place of the test images. The logistic is Platt's. Where
+labels exist for a model, a tag's intercept is predicted from its profile over the bank (level,
+spread, shape, tail), and the tag side is left out: what a bank says of a tag's level is partly how
+common the tag is, and dividing that away made every threshold worse (bench/calibration.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vocab import cuts
 from vocab.background import BackgroundBank
+from vocab.probes import ImageSide, ProbeSet
+from vocab.profiles import CENTRES, Counts, features, moments, profiles
+from vocab.targets import Target
 
 FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class ScoreModel:
-    """The numbers of one encoder: the logistic, the usual cut, what to assume without a bank.
+    """The numbers of one encoder.
 
-    `default_spread` is the spread of a tag no bank has measured; `shrinkage` is how many images
-    that assumption weighs against the bank's. `default_confidence` is the cut unless asked.
-    `pooling` is how far a tag's own spread gives way to the default one: 0 divides each tag by its
-    own, as SPARC does, 1 only centres. Which is better is a matter of the model, and is measured.
+    `tag_side` standardises a tag by its mean and spread over the bank; without labels for a model
+    that is all there is to make one logistic serve every tag. `weights` are what a spread of each
+    of `vocab.profiles.FEATURES`, less what is `typical`, adds to a tag's intercept; none for a
+    model nobody has fitted. `shrinkage` is how many images of the bank the typical tag weighs.
+    `default_confidence` is the cut unless asked. `labelled` is what labels shipped with the model
+    add to the logits of tags, by their names.
     """
 
     slope: float = 1.6
     intercept: float = -4.0
     default_confidence: float = 0.5
-    default_spread: float = 0.03
     shrinkage: float = 10.0
-    pooling: float = 0.0
+    tag_side: bool = True
+    weights: tuple[float, ...] = ()
+    typical: tuple[float, ...] = ()
+    labelled: Mapping[str, float] = field(default_factory=dict)
+
+    def intercepts(self, counts: Counts) -> FloatArray:
+        """`(n, BINS)` profiles to `(n,) float32`: the intercept each tag is predicted to have."""
+        if not self.weights:
+            return np.full(len(counts), self.intercept, dtype=np.float32)
+        known = _known(counts, self.shrinkage)
+        apart = features(counts) - np.asarray(self.typical, dtype=np.float32)
+        added = apart @ np.asarray(self.weights, dtype=np.float32)
+        return np.asarray(self.intercept + known * added, dtype=np.float32)
 
 
 # The arrays of a calibration with one number for each tag.
-BY_TAG = ("mean", "spread", "slope", "intercept", "shift", "manual")
+BY_TAG = ("mean", "spread", "slope", "intercept", "labelled", "shift", "manual", "profile")
+# A similarity no image has: the threshold of a tag that must not be emitted.
+UNREACHABLE = np.float32(2.0)
+# Cuts kept for the targets asked for lately, of which there are few.
+CUTS_KEPT = 16
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is known of n tags: every array but `probe_mean` is `(n,) float32`.
+    """What is known of n tags: every array is `(n,) float32` but for the profile.
 
     `mean` and `spread` standardise a tag's similarities, `slope` and `intercept` are its logistic,
-    `shift` is what feedback adds to the logit, 0 without any. `manual` is an operator's own
-    threshold on the similarity, NaN where there is none.
-    `probe_mean (d,) float32` is the mean vector of the probe set: because a mean of inner
-    products is the inner product with the mean, it is all an image's mean needs.
+    `labelled` is what labels shipped with the model add to the logit, `shift` what feedback adds,
+    each 0 without any. `manual` is an operator's own
+    threshold on the similarity, NaN where there is none. `profile (n, BINS) uint16` is how the
+    tag is spread over the bank (vocab.profiles).
     """
 
     model: ScoreModel
-    probe_mean: FloatArray
+    probes: ProbeSet
     mean: FloatArray
     spread: FloatArray
     slope: FloatArray
     intercept: FloatArray
+    labelled: FloatArray
     shift: FloatArray
     manual: FloatArray
+    profile: Counts
+    _cuts: dict[Target, FloatArray] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def joined(self, other: Calibration) -> Calibration:
         """These tags and below them the other's, measured with the same probes and bank."""
@@ -78,18 +109,18 @@ class Calibration:
     def _with(self, arrays: dict[str, Any]) -> Calibration:
         return replace(self, **arrays)
 
-    def image_means(self, images: FloatArray) -> FloatArray:
-        """`(m, d)` image vectors to `(m,)`: each image's mean similarity over the probe set."""
-        return np.asarray(images @ self.probe_mean, dtype=np.float32)
+    def image_side(self, images: FloatArray) -> ImageSide:
+        """`(m, d)` unit image vectors to each image's mean and spread over the probe set."""
+        return self.probes.image_side(images)
 
-    def scores(self, similarities: FloatArray, image_means: FloatArray) -> FloatArray:
-        """`(m, n)` similarities and `(m,)` image means to `(m, n) float32` scores."""
-        centred = similarities - image_means[:, None] - self.mean
-        return np.asarray(centred / self.spread, dtype=np.float32)
+    def scores(self, similarities: FloatArray, side: ImageSide) -> FloatArray:
+        """`(m, n)` similarities of m images to `(m, n) float32` scores."""
+        centred = (similarities - side.means[:, None]) / side.spreads[:, None]
+        return np.asarray((centred - self.mean) / self.spread, dtype=np.float32)
 
     def logits(self, scores: FloatArray) -> FloatArray:
         """`(m, n)` scores, or `(n,)` of one image, to logits of the same shape: log-odds."""
-        return np.asarray(self.slope * scores + (self.intercept + self.shift), dtype=np.float32)
+        return np.asarray(self.slope * scores + self._base, dtype=np.float32)
 
     def confidences(self, scores: FloatArray) -> FloatArray:
         """`(m, n)` scores, or `(n,)` of one image, to confidences in [0, 1], float32."""
@@ -99,20 +130,65 @@ class Calibration:
         """`(n,) float32`: the score whose confidence is the given one; infinite at 0 and at 1."""
         with np.errstate(divide="ignore"):
             logit = np.log(np.float32(confidence)) - np.log1p(-np.float32(confidence))
-        return np.asarray((logit - self.intercept - self.shift) / self.slope, dtype=np.float32)
+        return np.asarray((logit - self._base) / self.slope, dtype=np.float32)
 
-    def thresholds(self, image_means: FloatArray, confidence: float | None = None) -> FloatArray:
-        """`(m,)` image means to `(m, n) float32`: the similarity each tag needs on each image.
+    def cuts(self, target: Target) -> FloatArray:
+        """`(n,) float32`: the score each tag needs for the target; infinite where it cannot.
 
-        With a `confidence` asked for, the cut is there for every tag; without one it is the
-        model's usual one, and an operator's own threshold goes before it.
+        A tag that would need more than any image has shown (`HIGHEST` over the probes) cannot.
         """
-        asked = self.model.default_confidence if confidence is None else confidence
-        needed = image_means[:, None] + self.mean + self.scores_at(asked) * self.spread
-        needed = np.clip(needed, -1.0, 1.0)  # no cosine lies outside, and JSON has no infinity
-        if confidence is None:
+        known = self._cuts.get(target)
+        if known is None:
+            if len(self._cuts) >= CUTS_KEPT:
+                self._cuts.clear()
+            known = self._cuts[target] = self._cut(target)
+        return known
+
+    def _cut(self, target: Target) -> FloatArray:
+        if target.kind == "confidence":
+            return self.scores_at(target.value)
+        if target.kind == "false_positive_rate":
+            found = cuts.false_positive_cuts(self.profile, target.value)
+        else:
+            on_bins = (CENTRES[None, :] - self.mean[:, None]) / self.spread[:, None]
+            logits = on_bins * self.slope[:, None] + self._base[:, None]
+            if target.kind == "precision":
+                found = cuts.precision_cuts(self.profile, logits, target.value)
+            else:
+                found = cuts.best_f1_cuts(self.profile, logits)
+        return np.asarray((found - self.mean) / self.spread, dtype=np.float32)
+
+    def reaches(self, targets: Sequence[Target]) -> NDArray[np.bool_]:
+        """`(n,) bool`: which tags can keep every one of the targets."""
+        found = np.ones(len(self.mean), dtype=bool)
+        for target in targets:
+            found &= ~np.isposinf(self.cuts(target))
+        return found
+
+    def thresholds(self, side: ImageSide, targets: Sequence[Target] = ()) -> FloatArray:
+        """`(m, n) float32`: the similarity each tag needs on each of m images.
+
+        With targets the strictest of their cuts is there for every tag; without one it is the
+        model's usual one, and an operator's own threshold goes before it. `UNREACHABLE` where a
+        tag cannot keep a target.
+        """
+        asked = [self.cuts(target) for target in targets or (self.usual,)]
+        cut = functools.reduce(np.maximum, asked)
+        needed = side.means[:, None] + side.spreads[:, None] * (self.mean + cut * self.spread)
+        needed = np.where(np.isposinf(cut), UNREACHABLE, np.clip(needed, -1.0, 1.0))
+        if not targets:
             needed = np.where(np.isnan(self.manual), needed, self.manual)
         return np.asarray(needed, dtype=np.float32)
+
+    @property
+    def _base(self) -> FloatArray:
+        """`(n,)`: the logits at a score of 0."""
+        return self.intercept + self.labelled + self.shift
+
+    @property
+    def usual(self) -> Target:
+        """What every tag is cut for unless the request asks otherwise."""
+        return Target("confidence", self.model.default_confidence)
 
 
 def probabilities(logits: FloatArray) -> FloatArray:
@@ -122,52 +198,50 @@ def probabilities(logits: FloatArray) -> FloatArray:
 
 def calibrate(
     tags: FloatArray,
-    probe_mean: FloatArray,
+    probes: ProbeSet,
     bank: BackgroundBank,
     model: ScoreModel,
-    manual: FloatArray,
+    manual: FloatArray | None = None,
+    labelled: FloatArray | None = None,
 ) -> Calibration:
     """`(n, d)` tag vectors against the bank, each tag by itself.
 
+    `manual (n,)` are operators' own thresholds, NaN or None where there is none. `labelled (n,)`
+    is what labels shipped with the model add to the predicted logit, 0 where there were none.
     A tag's numbers depend on that tag, the probe set and the bank alone, so another tag's coming
     or going never moves them.
     """
-    centred = tags - probe_mean
-    mean, spread = _mean_and_spread(centred, bank, model)
     count = len(tags)
+    counts = profiles(tags, probes, bank)
+    mean, spread = _tag_side(counts, model)
     return Calibration(
         model=model,
-        probe_mean=probe_mean,
+        probes=probes,
         mean=mean,
         spread=spread,
         slope=np.full(count, model.slope, dtype=np.float32),
-        intercept=np.full(count, model.intercept, dtype=np.float32),
+        intercept=model.intercepts(counts),
+        labelled=np.zeros(count, dtype=np.float32) if labelled is None else labelled,
         shift=np.zeros(count, dtype=np.float32),
-        manual=manual,
+        manual=np.full(count, np.nan, dtype=np.float32) if manual is None else manual,
+        profile=counts,
     )
 
 
-def _mean_and_spread(
-    centred: FloatArray, bank: BackgroundBank, model: ScoreModel
-) -> tuple[FloatArray, FloatArray]:
-    """`(n, d)` centred tags over a `(b, d)` bank: `(n,)` means and `(n,)` positive spreads.
-
-    Both are shrunk towards what is assumed without a bank (0 and the default spread), so that
-    a handful of images moves them little.
+def _tag_side(counts: Counts, model: ScoreModel) -> tuple[FloatArray, FloatArray]:
+    """`(n,)` means and positive spreads, shrunk towards those of the probes themselves, 0 and 1,
+    so that a handful of images moves them little.
     """
-    count = len(bank.vectors)
-    weight = count / (count + model.shrinkage) if count else 0.0
-    mean = np.zeros(len(centred), dtype=np.float64)
-    variance = np.zeros(len(centred), dtype=np.float64)
-    if count:
-        centre, covariance = bank.moments
-        # var(t . x) = t' C t: the bank is read once, however many tags there are.
-        mean = centred @ centre
-        variance = np.maximum(np.einsum("nd,nd->n", centred @ covariance, centred), 0.0)
-    assumed = model.default_spread**2
-    own = np.sqrt(np.maximum(weight * variance + (1 - weight) * assumed, 1e-8))
-    spread = own ** (1 - model.pooling) * model.default_spread**model.pooling
-    return (
-        np.asarray(weight * mean, dtype=np.float32),
-        np.asarray(spread, dtype=np.float32),
-    )
+    mean, spread = np.zeros(len(counts), np.float32), np.ones(len(counts), np.float32)
+    if not model.tag_side:
+        return mean, spread
+    own_mean, own_spread = moments(counts)
+    known = _known(counts, model.shrinkage)
+    shrunk = np.sqrt(known * own_spread**2 + (1 - known))
+    return np.asarray(known * own_mean, np.float32), np.asarray(shrunk, np.float32)
+
+
+def _known(counts: Counts, shrinkage: float) -> FloatArray:
+    """`(n,)` in [0, 1): how much the bank's images weigh against what is assumed without any."""
+    total = counts.sum(axis=1, dtype=np.float32)
+    return np.asarray(total / np.maximum(total + shrinkage, 1e-9), dtype=np.float32)

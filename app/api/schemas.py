@@ -23,7 +23,23 @@ class OptionsIn(RequestModel):
         None, description="置信度下限；不填则用各标签自己的阈值。"
     )
     precision_target: Probability | None = Field(
-        None, description="希望达到的精确率，例如 0.8；服务据此决定阈值。"
+        None, description="希望达到的精确率，例如 0.8；服务据此为每个标签决定阈值。"
+    )
+    false_positive_rate: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="每个标签最多在多大比例的无关图片上误报，例如 0.01。",
+    )
+    best_f1: StrictBool = Field(
+        False, description="让每个标签的阈值使预期的 F1 最高，兼顾查准与查全。"
+    )
+    include_uncertain: StrictBool = Field(
+        False,
+        description=(
+            "达不到上述要求的标签默认不返回；`true` 时按通常的阈值返回，`state` 为 uncertain。"
+        ),
     )
     categories: list[str] = Field(
         [], max_length=100, description="只返回这些类别的标签；空表示全部。"
@@ -89,6 +105,9 @@ class TagOut(BaseModel):
     category: str
     parents: list[ParentOut]
     implied: bool = Field(False, description="因下级标签被选中而带出的上级标签。")
+    state: Literal["certain", "uncertain"] = Field(
+        "certain", description="uncertain 表示这个标签达不到请求所要的精确率、误报率或 F1。"
+    )
 
 
 class MissOut(TagOut):

@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
+from app.access.roles import Role
+from app.api.access import require
 from app.api.context import service_of
 from app.api.openapi import TAG_BODY, TAG_EXAMPLE
 from app.api.presence import CallerLeftError, while_present
@@ -59,6 +61,8 @@ async def tag(request: Request) -> Response:
     service = service_of(request)
     try:
         async with read_tag_order(request, service.max_images) as order:
+            if order.options.index:
+                require(request, Role.EDIT)
             work = service.tagger.tag(order.sources, order.options)
             answer = await while_present(request, work)
     except ValidationError as error:
@@ -168,6 +172,7 @@ def hit_members(hit: TagHit) -> dict[str, Any]:
         "category": hit.tag.category,
         "parents": [ParentOut(id=parent.id, name=parent.name) for parent in hit.parents],
         "implied": hit.implied,
+        "state": "uncertain" if hit.uncertain else "certain",
     }
 
 

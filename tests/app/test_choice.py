@@ -1,16 +1,20 @@
 """Which tags an image gets, from made-up numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.choice import Numbers, Options, choose, nearest_misses, rows_of, with_parents
+from app.choice import Numbers, Options, choose, nearest_misses, numbers_of, rows_of, with_parents
 from app.errors import InvalidRequestError
-from app.snapshot import Snapshot, build_snapshot
+from app.snapshot import Measure, Snapshot, build_snapshot
 from vocab.background import BackgroundBank
 from vocab.calibration import ScoreModel
+from vocab.probes import ProbeSet
 from vocab.tags import Tag
+from vocab.targets import Target
 
 TAGS = (
     Tag("living", "生物", "自然"),
@@ -29,9 +33,11 @@ def snapshot() -> Snapshot:
         7,
         TAGS,
         np.eye(N, dtype=np.float32),
-        probe_mean=np.zeros(N, dtype=np.float32),
-        bank=BackgroundBank.empty("m", N),
-        score_model=MODEL,
+        Measure(
+            probes=ProbeSet(np.zeros((1, N), dtype=np.float32)),
+            bank=BackgroundBank.empty("m", N),
+            score_model=MODEL,
+        ),
     )
 
 
@@ -116,18 +122,28 @@ def test_an_unknown_category_is_refused_and_the_known_ones_are_named(snapshot: S
     assert "自然" in (refused.value.remedy or "")
 
 
-@pytest.mark.parametrize(
-    ("options", "cut"),
-    [
-        (Options(), None),
-        (Options(min_confidence=0.3), 0.3),
-        (Options(precision_target=0.8), 0.8),
-        (Options(min_confidence=0.3, precision_target=0.8), 0.8),
-        (Options(min_confidence=0.0), 0.0),
-    ],
-)
-def test_the_stricter_wish_sets_the_cut(options: Options, cut: float | None) -> None:
-    assert options.cut == cut
+def test_every_wish_about_the_tags_is_a_target_of_its_own() -> None:
+    assert Options().targets == ()
+    asked = Options(min_confidence=0.0, precision_target=0.8, best_f1=True)
+    assert asked.targets == (
+        Target("confidence", 0.0),
+        Target("precision", 0.8),
+        Target("best_f1", 0.0),
+    )
+
+
+def test_a_tag_that_cannot_keep_a_target_comes_only_when_asked_for_and_says_so(
+    snapshot: Snapshot,
+) -> None:
+    hopeless = replace(snapshot.calibration, shift=np.asarray([0, 0, -90, 0, 0], dtype=np.float32))
+    live = replace(snapshot, calibration=replace(hopeless, manual=np.full(N, -1.0, np.float32)))
+    images = np.eye(N, dtype=np.float32)[2:3]
+    for wished, found in ((False, []), (True, ["dog"])):
+        options = Options(precision_target=0.9, include_uncertain=wished, distinct=False)
+        (view,) = numbers_of(live, images, images @ live.index.vectors.T, options)
+        hits = choose(live, view, np.asarray([2]), 5)
+        assert names(hits) == found
+        assert all(hit.uncertain for hit in hits)
 
 
 @given(
@@ -142,9 +158,11 @@ def test_what_is_chosen_is_sorted_passed_and_the_best(
         1,
         TAGS,
         np.eye(N, dtype=np.float32),
-        probe_mean=np.zeros(N, dtype=np.float32),
-        bank=BackgroundBank.empty("m", N),
-        score_model=MODEL,
+        Measure(
+            probes=ProbeSet(np.zeros((1, N), dtype=np.float32)),
+            bank=BackgroundBank.empty("m", N),
+            score_model=MODEL,
+        ),
     )
     view = numbers(*similarities, threshold=threshold)
     hits = choose(snapshot, view, EVERY, top_k)
@@ -179,9 +197,11 @@ def group_snapshot() -> Snapshot:
         1,
         tags,
         np.eye(N, dtype=np.float32),
-        probe_mean=np.zeros(N, dtype=np.float32),
-        bank=BackgroundBank.empty("m", N),
-        score_model=MODEL,
+        Measure(
+            probes=ProbeSet(np.zeros((1, N), dtype=np.float32)),
+            bank=BackgroundBank.empty("m", N),
+            score_model=MODEL,
+        ),
     )
 
 

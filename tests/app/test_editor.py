@@ -15,7 +15,7 @@ import pytest
 
 from app.database import Database
 from app.editor import Editor
-from app.encoders.base import Encoder, FloatArray
+from app.encoders.base import Encoder, FloatArray, unit_rows
 from app.encoders.builtin import load_builtin
 from app.encoders.dual import DualEncoder
 from app.errors import EncoderError
@@ -29,6 +29,7 @@ from vocab.edit import Edit
 from vocab.embeddings import EmbeddingStore
 from vocab.errors import CycleError, NameClashError, StaleEditError
 from vocab.examples import ExampleStore
+from vocab.probes import ProbeSet
 from vocab.store import VocabularyStore
 from vocab.tags import Tag, TagDraft
 
@@ -70,7 +71,7 @@ def editor_on(database: Database, encoder: Fragile) -> Editor:
     rng = np.random.default_rng(0)
     bank = rng.normal(size=(40, dim)).astype(np.float32)
     measure = Measure(
-        probe_mean=np.full(dim, 0.01, dtype=np.float32),
+        probes=ProbeSet(unit_rows(rng.normal(size=(8, dim)).astype(np.float32))),
         bank=BackgroundBank(key, bank / np.linalg.norm(bank, axis=1, keepdims=True)),
         score_model=ScoreModel(),
     )
@@ -105,9 +106,7 @@ def assert_equal_to_a_fresh_build(editor: Editor) -> None:
         vocabulary.revision,
         tags,
         editor.vectors.of(tags),
-        probe_mean=editor.measure.probe_mean,
-        bank=editor.measure.bank,
-        score_model=editor.measure.score_model,
+        editor.measure,
     )
     assert live.revision == fresh.revision
     assert live.tags == fresh.tags

@@ -22,6 +22,7 @@ from vocab.embeddings import EmbeddingStore
 from vocab.examples import ExampleStore
 from vocab.feedback import Prior
 from vocab.judgements import JudgementStore, NewJudgement, Verdict
+from vocab.probes import ProbeSet
 from vocab.prompts import DEFAULT_TEMPLATES
 from vocab.store import VocabularyStore
 from vocab.tags import TagDraft
@@ -46,7 +47,7 @@ def new_editor(encoder, database: Database) -> Callable[[], Editor]:  # type: ig
             encoder, EmbeddingStore(database), ExampleStore(database), DEFAULT_TEMPLATES, 0.5
         )
         measure = Measure(
-            probe_mean=np.zeros(encoder.dim, dtype=np.float32),
+            probes=ProbeSet(images(encoder.dim, range(200, 230))),
             bank=BackgroundBank(encoder.model_key, images(encoder.dim, range(100, 140))),
             score_model=ScoreModel(),
         )

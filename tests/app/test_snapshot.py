@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from app.errors import NotReadyError
-from app.snapshot import Live, Snapshot, active_tags, build_snapshot
+from app.snapshot import Live, Measure, Snapshot, active_tags, build_snapshot
 from vocab.background import BackgroundBank
 from vocab.calibration import ScoreModel
+from vocab.probes import ProbeSet
 from vocab.tags import Tag, Vocabulary
 
 
@@ -15,9 +16,11 @@ def snapshot(revision: int, tags: tuple[Tag, ...] = ()) -> Snapshot:
         revision,
         tags,
         np.eye(len(tags), 3, dtype=np.float32),
-        probe_mean=np.zeros(3, dtype=np.float32),
-        bank=BackgroundBank.empty("m", 3),
-        score_model=ScoreModel(),
+        Measure(
+            probes=ProbeSet(np.zeros((1, 3), dtype=np.float32)),
+            bank=BackgroundBank.empty("m", 3),
+            score_model=ScoreModel(),
+        ),
     )
 
 

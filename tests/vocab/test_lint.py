@@ -10,7 +10,9 @@ from vocab.background_rate import background_rates, usual_threshold
 from vocab.calibration import ScoreModel, calibrate
 from vocab.lint import RULES, lint
 from vocab.lint_types import FloatArray, Limits, Material
+from vocab.probes import ProbeSet
 from vocab.tags import Tag
+from vocab.targets import Target
 
 DIM = 8
 
@@ -154,13 +156,12 @@ def test_the_background_rate_counts_images_above_their_thresholds() -> None:
     rng = np.random.default_rng(1)
     bank = BackgroundBank("m", unit(rng.normal(size=(300, DIM)).astype(np.float32)))
     vectors = unit(rng.normal(size=(5, DIM)).astype(np.float32))
-    probe_mean = unit(rng.normal(size=(9, DIM)).astype(np.float32)).mean(axis=0)
-    manual = np.full(5, np.nan, dtype=np.float32)
-    calibration = calibrate(vectors, probe_mean, bank, ScoreModel(), manual)
-    rates = background_rates(vectors, calibration, bank, 0.3)
+    probes = ProbeSet(unit(rng.normal(size=(9, DIM)).astype(np.float32)))
+    calibration = calibrate(vectors, probes, bank, ScoreModel())
+    rates = background_rates(vectors, calibration, bank, [Target("confidence", 0.3)])
     similarities = bank.vectors @ vectors.T
-    means = calibration.image_means(bank.vectors)
-    confidences = calibration.confidences(calibration.scores(similarities, means))
+    side = calibration.image_side(bank.vectors)
+    confidences = calibration.confidences(calibration.scores(similarities, side))
     assert np.allclose(rates, (confidences >= 0.3).mean(axis=0), atol=0.01)
     assert usual_threshold(calibration, bank).shape == (5,)
     empty = BackgroundBank.empty("m", DIM)

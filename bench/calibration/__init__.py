@@ -1,0 +1,1 @@
+"""Whether confidences, thresholds and promises hold, on photographs with known tags."""
