@@ -66,6 +66,14 @@ class EncoderError(ModelError):
     """The encoder failed while it ran."""
 
 
+class DeviceMemoryError(EncoderError):
+    """The batch did not fit into the memory of the device; a smaller one may."""
+
+
+class OptimizationRefusedError(ModelError):
+    """A faster form of a model strays too far from it and was not installed."""
+
+
 class OverloadedError(TuqianError):
     """The queue is full; the caller should come back later."""
 
@@ -112,3 +120,31 @@ class CollectionError(TuqianError):
 
 class RunMismatchError(TuqianError):
     """An interrupted run cannot go on: its model, vocabulary or images are not the same now."""
+
+
+class UnauthenticatedError(TuqianError):
+    """The request has no key, or one that opens nothing."""
+
+
+class ForbiddenError(TuqianError):
+    """The caller is known and may not do this."""
+
+
+class RateLimitedError(TuqianError):
+    """The key is used more often than it may be; `retry_after_s` says when to come back."""
+
+    def __init__(self, message: str, *, retry_after_s: float):
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class QuotaExhaustedError(RateLimitedError):
+    """The key has used up what it has for this day."""
+
+
+class KeyNotFoundError(TuqianError):
+    """No valid key has that name or id."""
+
+
+class KeyExistsError(TuqianError):
+    """A key has, or had, that name."""

@@ -6,14 +6,15 @@ import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from app.access.access import access_of, check_access
 from app.api import (
+    audit,
     feedback,
     health,
     images,
@@ -26,10 +27,10 @@ from app.api import (
     vocabulary_history,
     vocabulary_insight,
 )
-from app.api.body_limit import BodyLimit
 from app.api.context import Service
 from app.api.editing import add_stale_handler
 from app.api.job_render import RENDERING
+from app.api.middlewares import add_middlewares
 from app.api.openapi import DESCRIPTION, complete_openapi
 from app.api.page import add_page
 from app.api.problems import add_handlers
@@ -45,15 +46,19 @@ from app.intake.limits import Limits
 from app.jobs.desk import desk_of
 from app.jobs.runner import Runner, start_runner
 from app.learning import bank_of, learning_of
+from app.logs import CarryingPool
+from app.recall import unrelated_of
 from app.scoring import score_model_of
 from app.settings import Settings, load_settings
 from app.snapshot import Live, Measure
+from app.stores import open_database, seeded
 from app.tag_vectors import TagVectors
 from app.tagger import Tagger
 from index.collection import ImageCollection
 from index.image_store import ImageStore
 from vocab.embeddings import EmbeddingStore
 from vocab.examples import ExampleStore
+from vocab.probes import ProbeSet
 from vocab.starter import starter_tags
 from vocab.store import VocabularyStore, now_utc
 from vocab.tags import Tag
@@ -86,11 +91,9 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
 
     Slow at the first start (weights, tag vectors), seconds afterwards.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     report("打开数据库", 0, 0)
-    database = Database(settings.database)
-    stack.callback(database.close)
-    database.migrate()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings.database, stack)
     report(f"加载模型 {settings.model}", 0, 0)
     encoder = open_encoder(
         settings.model,
@@ -124,7 +127,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         max_queue=settings.max_queue,
     )
     stack.callback(batcher.close)
-    pool = ThreadPoolExecutor(settings.decoders, thread_name_prefix="decode")
+    pool = CarryingPool(settings.decoders, thread_name_prefix="decode")
     stack.callback(pool.shutdown)
     report("打开图片索引", 0, 0)
     collection = images_of(settings, database, encoder)
@@ -145,7 +148,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         fetch=fetcher_of(settings).fetch if settings.fetch_urls else None,
         observe=learning.observe,
     )
-    editing = ThreadPoolExecutor(EDITS_AT_ONCE, thread_name_prefix="edit")
+    editing = CarryingPool(EDITS_AT_ONCE, thread_name_prefix="edit")
     stack.callback(editing.shutdown)
     return Service(
         tagger=tagger,
@@ -166,6 +169,13 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         ),
         collection=collection,
         learning=learning,
+        access=access_of(
+            database,
+            stack,
+            host=settings.host,
+            allow_anonymous=settings.allow_anonymous,
+            anonymous_role=settings.anonymous_role,
+        ),
     )
 
 
@@ -197,14 +207,15 @@ def images_of(settings: Settings, database: Database, encoder: Encoder) -> Image
         copy_dim=encoder.copy_dim,
         vector_type=settings.image_vectors,
     )
-    return ImageCollection(database, store, settings.data_dir / "index")
+    unrelated = unrelated_of(encoder, settings.data_dir)
+    return ImageCollection(database, store, settings.data_dir / "index", background=unrelated)
 
 
 def vocabulary_of(
     settings: Settings, database: Database, encoder: Encoder, live: Live, report: Report
 ) -> Editor:
     """The vocabulary in the store, seeded where it is new, published as this model sees it."""
-    store = _seeded(VocabularyStore(database), report)
+    store = seeded(database, report)
     store.forget_answers(now_utc() - ANSWERS_KEPT)
     vectors = TagVectors(
         encoder,
@@ -219,7 +230,7 @@ def vocabulary_of(
     probes = tuple(Tag(draft.name, draft.name, aliases=draft.aliases) for draft in chosen)
     probed = vectors.of(probes, lambda done, total: report("计算探针向量", done, total))
     measure = Measure(
-        probe_mean=probed.mean(axis=0),
+        probes=ProbeSet(probed),
         bank=bank_of(encoder, settings.data_dir, learn=settings.bank_learn),
         score_model=score_model_of(encoder),
     )
@@ -231,19 +242,12 @@ def vocabulary_of(
 def open_store(settings: Settings, stack: ExitStack) -> VocabularyStore:
     """The vocabulary alone, without a model, for commands that change it."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database)
-    stack.callback(database.close)
-    database.migrate()
-    return _seeded(VocabularyStore(database), silent)
+    return seeded(open_database(settings.database, stack), silent)
 
 
-def _seeded(store: VocabularyStore, report: Report) -> VocabularyStore:
-    """The store, with the starter vocabulary where it was empty."""
-    if store.head() == 0:
-        report("写入内置词表", 0, 0)
-        with store.editing("tuqian", "内置词表") as edit:
-            edit.create_all(starter_tags())
-    return store
+def _check_access(settings: Settings) -> None:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    check_access(settings.database, host=settings.host, allow_anonymous=settings.allow_anonymous)
 
 
 def create_app(settings: Settings | None = None, report: Report = silent) -> FastAPI:
@@ -255,6 +259,7 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
         with ExitStack() as stack:
             # On a thread of its own, so that a signal is still heard during a long first start.
             try:
+                await asyncio.to_thread(_check_access, chosen)
                 service = await asyncio.to_thread(assemble, chosen, stack, report)
             except Exception as error:
                 app.state.failure = error  # for the command, which can say it better than a trace
@@ -275,13 +280,16 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
         description=DESCRIPTION,
         lifespan=lifespan,
     )
-    app.add_middleware(BodyLimit, max_request_bytes=chosen.max_request_bytes)
+    add_middlewares(
+        app, max_request_bytes=chosen.max_request_bytes, cors_origins=chosen.cors_origins
+    )
     app.include_router(tag.router)
     app.include_router(images.router)
     app.include_router(feedback.router)
     app.include_router(quality.router)
     app.include_router(jobs.router)
     app.include_router(health.router)
+    app.include_router(audit.router)
     for router in VOCABULARY:
         app.include_router(router)
     add_page(app)

@@ -15,8 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.errors import SettingsError
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+from app.logs import begin_logging
 
 
 class Server(uvicorn.Server):
@@ -74,17 +73,21 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    app: FastAPI, listener: socket.socket, log_level: str, ready: Callable[[], None]
+    app: FastAPI,
+    listener: socket.socket,
+    log_level: str,
+    log_format: str,
+    ready: Callable[[], None],
 ) -> Exception | None:
     """Serves until a signal comes, and answers what kept it from starting, if anything did."""
-    logging.basicConfig(level=log_level.upper(), format=LOG_FORMAT)
-    for talkative in ("httpx", "alembic", "python_multipart"):
-        logging.getLogger(talkative).setLevel("ERROR")
+    begin_logging(log_level, log_format)
     logging.getLogger("uvicorn.error").addFilter(_QuietFailure(app))
     # uvicorn raises the signal again once it has shut down; a stop that was asked for is success.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    server = Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=30), ready)
+    server = Server(
+        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=30), ready
+    )
     with contextlib.suppress(SystemExit):  # uvicorn's own way out of a start that failed
         server.run(sockets=[listener])
     failure: Exception | None = getattr(app.state, "failure", None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from app.access.access import Access
 from app.batching.admission import Gate
 from app.editor import Editor
 from app.encoders.catalog import Model
@@ -34,6 +35,7 @@ class Service:
     quality_gate: Gate
     jobs: JobDesk
     learning: Learning
+    access: Access
 
 
 def service_of(request: Request) -> Service:

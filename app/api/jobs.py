@@ -11,6 +11,8 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import ValidationError
 
+from app.access.roles import Role
+from app.api.access import require
 from app.api.bodies import json_body
 from app.api.context import service_of
 from app.api.job_reading import read_job
@@ -69,6 +71,8 @@ async def create(
 
     def work() -> Job:
         draft = read_job(body, service.jobs, snapshot)
+        if draft.options.index:
+            require(request, Role.EDIT)
         return service.jobs.store.create(draft, key, hashlib.sha256(body).hexdigest())
 
     try:

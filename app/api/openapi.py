@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.api.access_openapi import describe_access
 from app.api.feedback_schemas import FeedbackIn
 from app.api.image_schemas import ImagesIn, RetagIn, SearchIn
 from app.api.job_schemas import JobIn
@@ -160,6 +161,7 @@ def complete_openapi(app: FastAPI) -> None:
                 body = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 known.update(body.pop("$defs", {}))
                 known[model.__name__] = body
+            describe_access(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 

@@ -80,6 +80,25 @@ TABLE: dict[type[Exception], Row] = {
     MethodNotAllowedError: Row(
         "method_not_allowed", 405, "该地址不支持此方法", "可用的方法见响应头 Allow 与 /docs。"
     ),
+    # access
+    errors.UnauthenticatedError: Row(
+        "unauthenticated", 401, "需要有效的密钥", "在请求头里带上 Authorization: Bearer <密钥>。"
+    ),
+    errors.ForbiddenError: Row(
+        "forbidden", 403, "没有权限", "换一个角色足够的密钥，或请管理员创建。"
+    ),
+    errors.RateLimitedError: Row(
+        "rate_limited", 429, "请求过于频繁", "按响应头 Retry-After 稍后重试，或请管理员调高上限。"
+    ),
+    errors.QuotaExhaustedError: Row(
+        "quota_exhausted", 429, "今天的次数已用完", "明天（UTC）再试，或请管理员调高上限。"
+    ),
+    errors.KeyNotFoundError: Row(
+        "key_not_found", 404, "没有这个密钥", "用 tuqian keys list 查看。"
+    ),
+    errors.KeyExistsError: Row(
+        "key_exists", 409, "密钥名已被使用", "换一个名称；吊销的名称也不能再用。"
+    ),
     # images
     errors.ImageError: Row("image_invalid", 422, "图片无法使用", "换一张图片重试。"),
     errors.EmptyImageError: Row(
@@ -154,6 +173,18 @@ TABLE: dict[type[Exception], Row] = {
         "model_download", 502, "模型下载失败", "检查网络，换一个 TUQIAN_MODEL_HUB，或手工放置文件。"
     ),
     errors.EncoderError: Row("encoder_failed", 500, "编码失败", "重试一次；若仍失败，请查看日志。"),
+    errors.DeviceMemoryError: Row(
+        "device_memory",
+        503,
+        "设备内存不足",
+        "减小 TUQIAN_MAX_BATCH，或换用更小的模型、更低的精度。",
+    ),
+    errors.OptimizationRefusedError: Row(
+        "optimization_refused",
+        422,
+        "优化后的模型偏差过大，没有安装",
+        "换一种精度，或用 --images 给出更有代表性的图片。",
+    ),
     # the vocabulary
     vocab_errors.VocabularyError: Row(
         "vocabulary_error", 422, "词表操作失败", "按提示修改后重试。"
@@ -199,6 +230,9 @@ TABLE: dict[type[Exception], Row] = {
     ),
     vocab_errors.JudgementNotFoundError: Row(
         "judgement_not_found", 404, "没有这条评判", "用 GET /v1/feedback 查看现有评判的编号。"
+    ),
+    vocab_errors.ReportError: Row(
+        "report_invalid", 422, "评测报告无法使用", "用 tuqian evaluate 重新写一份报告。"
     ),
     vocab_errors.EmbeddingError: Row("embedding_invalid", 500, "向量无法保存", "查看服务日志。"),
     vocab_errors.BackgroundError: Row(

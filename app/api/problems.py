@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -78,6 +79,10 @@ def problem_response(
     headers = dict(headers or {})
     if problem["status"] == 503:
         headers["Retry-After"] = str(RETRY_AFTER_S)
+    elif (wait_s := getattr(error, "retry_after_s", None)) is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(wait_s)))
+    elif problem["status"] == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     # A caller's text may hold half a surrogate pair, which UTF-8 has no bytes for.
     body = json.dumps(problem, ensure_ascii=False).encode("utf-8", "replace")
     return Response(body, problem["status"], headers, media_type=MEDIA_TYPE)

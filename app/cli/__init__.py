@@ -15,7 +15,8 @@ from app import console as show
 from app.api.context import Service
 from app.api.tag import render
 from app.choice import Options
-from app.cli import images, quality, vocabulary
+from app.cli import images, keys, quality, vocabulary
+from app.cli.remote import API_KEY
 from app.cli.run import run
 from app.doctor import examine, summary
 from app.encoders.catalog import CATALOG
@@ -40,6 +41,7 @@ app = typer.Typer(help="图签：图片进，中文标签出。", no_args_is_hel
 
 app.add_typer(vocabulary.app, name="vocab")
 app.add_typer(images.app, name="images")
+app.add_typer(keys.app, name="keys")
 app.command()(images.retag)
 app.command()(run)
 app.command()(quality.calibrate)
@@ -55,6 +57,17 @@ def main() -> None:
         app()
     except OUR_ERRORS as error:
         _fail(error)
+
+
+@app.callback()
+def begin(
+    api_key: Annotated[
+        str | None,
+        typer.Option("--api-key", envvar="TUQIAN_API_KEY", help="访问服务（--url）用的密钥。"),
+    ] = None,
+) -> None:
+    """图签：图片进，中文标签出。"""
+    API_KEY.set(api_key or "")
 
 
 @app.command()
@@ -74,7 +87,9 @@ def serve(
             steps.stop()
             _announce(listener.getsockname()[1], settings.host)
 
-        failure = serve_app(create_app(settings, steps), listener, settings.log_level, ready)
+        failure = serve_app(
+            create_app(settings, steps), listener, settings.log_level, settings.log_format, ready
+        )
     if failure is not None:
         _fail(failure)
 
