@@ -110,6 +110,10 @@ class JudgementNotFoundError(VocabularyError):
     """No judgement has that number under this model."""
 
 
+class ReportError(VocabularyError):
+    """An evaluation that cannot be read, or two that cannot be compared."""
+
+
 class BackgroundError(VocabularyError):
     """The bank of background vectors cannot be read or belongs to another model."""
 
