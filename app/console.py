@@ -25,6 +25,8 @@ from app.api.problems import problem_of
 from app.doctor import Finding
 from app.encoders.catalog import Model, missing_packages
 from app.tagger import Problem, Tagged
+from vocab.comparison import Comparison
+from vocab.comparison_page import TITLES, verdict_on
 
 # What a log gets of a long step.
 SECONDS_BETWEEN_LINES = 60.0
@@ -190,4 +192,20 @@ def finding_table(findings: tuple[Finding, ...]) -> Table:
         mark = "[red]✗[/]" if finding.remedy else "[green]✓[/]"
         remedy = f"\n[yellow]{escape(finding.remedy)}[/]" if finding.remedy else ""
         table.add_row(mark, finding.name, escape(finding.value) + remedy)
+    return table
+
+
+def comparison_table(found: Comparison) -> Table:
+    """The figures of two runs side by side, and what can be said of the difference."""
+    table = Table("指标", "之前", "之后", "差", "95% 区间", "结论")
+    for one in found.figures:
+        ends = f"{one.difference.low:+.4f} 至 {one.difference.high:+.4f}"
+        table.add_row(
+            TITLES[one.name],
+            f"{one.before:.4f}",
+            f"{one.after:.4f}",
+            f"{one.difference.value:+.4f}",
+            ends,
+            verdict_on(one),
+        )
     return table

@@ -33,11 +33,17 @@ MARKS = (
 
 def quality_page(report: QualityReport) -> str:
     """The page; well-formed as XML too, so that a test can read it."""
+    parts = (_head, _marks, _plots, _tags, _confusions, _left_out)
+    return page("图签质量报告", *(part(report) for part in parts))
+
+
+def page(title: str, *parts: str) -> str:
+    """A page of its own: nothing on it asks another machine."""
     return (
         '<!DOCTYPE html>\n<html lang="zh-CN"><head><meta charset="utf-8"/>'
         '<meta name="viewport" content="width=device-width"/>'
-        f"<title>图签质量报告</title><style>{STYLE}</style></head><body>"
-        + "".join((_head(report), _marks(report), _plots(report), _tags(report), _left_out(report)))
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
+        + "".join(parts)
         + "</body></html>\n"
     )
 
@@ -73,7 +79,7 @@ def _marks(report: QualityReport) -> str:
     ]
     return (
         "<h2>自动阈值与最优阈值</h2>"
-        + _table(("", "自动阈值", "最优阈值", "实际给出"), rows)
+        + table(("", "自动阈值", "最优阈值", "实际给出"), rows)
         + '<p class="note">“最优阈值”事先知道答案，为每个标签取 F1 最高的阈值，'
         "是自动阈值能达到的上限。"
         "“实际给出”在自动阈值之上再去掉重复与同义的标签，每张图最多 10 个。"
@@ -108,13 +114,26 @@ def _plots(report: QualityReport) -> str:
 def _tags(report: QualityReport) -> str:
     head = ("标签", "正例", "给出", "AP", "精确率", "召回率", "F1", "最优 F1")
     ranked = sorted(report.tags, key=lambda tag: (math.isnan(tag.ap), -tag.ap))
-    return "<h2>逐个标签</h2>" + _table(head, [_tag(tag) for tag in ranked])
+    return "<h2>逐个标签</h2>" + table(head, [_tag(tag) for tag in ranked])
 
 
 def _tag(tag: TagReport) -> list[str]:
     numbers = (tag.ap, tag.precision, tag.recall, tag.f1, tag.oracle_f1)
     shown = ("—" if math.isnan(one) else f"{100 * one:.1f}" for one in numbers)
     return [escape(tag.name), str(tag.positives), str(tag.emitted), *shown]
+
+
+def _confusions(report: QualityReport) -> str:
+    """What was taken for what."""
+    if not report.confusions:
+        return ""
+    rows = [
+        [escape(one.given), escape(one.meant), str(one.images), str(one.wrong)]
+        for one in report.confusions
+    ]
+    return "<h2>容易混淆的标签</h2><p>同一张图上，前者给错了，而后者该有却没有给出。</p>" + table(
+        ("给错的", "该有的", "图片数", "前者给错的总数"), rows
+    )
 
 
 def _left_out(report: QualityReport) -> str:
@@ -124,15 +143,15 @@ def _left_out(report: QualityReport) -> str:
         rows = [[escape(name), str(n)] for name, n in report.subject.unknown.items()]
         parts.append(
             "<h2>词表里没有的标签</h2><p>这些标签没有参与评测（词表里没有，或已停用）。</p>"
-            + _table(("标签", "出现次数"), rows)
+            + table(("标签", "出现次数"), rows)
         )
     if report.subject.failed:
         failed = [[escape(name), escape(why)] for name, why in report.subject.failed.items()]
-        parts.append("<h2>无法使用的图片</h2>" + _table(("文件", "原因"), failed))
+        parts.append("<h2>无法使用的图片</h2>" + table(("文件", "原因"), failed))
     return "".join(parts)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; the cells are HTML already."""
     top = "".join(f"<th>{one}</th>" for one in head)
     body = "".join("<tr>" + "".join(f"<td>{one}</td>" for one in row) + "</tr>" for row in rows)

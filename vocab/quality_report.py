@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vocab.confusion import Confusion, confusions
 from vocab.evaluation import (
     Bools,
     Floats,
@@ -133,6 +134,7 @@ class QualityReport:
     ece: Figure
     reliability: Reliability
     coverage: Coverage
+    confusions: tuple[Confusion, ...]
     tags: tuple[TagReport, ...]
 
 
@@ -161,6 +163,7 @@ def quality_report(
         ece=error,
         reliability=bins,
         coverage=_coverage(measured.tags_per_image, weights),
+        confusions=confusions(measured.ids, measured.names, measured.served, truth, counted),
         tags=_tags(measured, precisions[0], best, cuts),
     )
 
@@ -178,6 +181,11 @@ def as_json(value: Any) -> Any:
     return value
 
 
+def shown_pairs(measured: Measured) -> Bools:
+    """`(m, t)`: the pairs that somebody is shown, and that count."""
+    return measured.counted & ((measured.confidences >= LEAST_SHOWN) | measured.served)
+
+
 def _figure(values: Floats, top: float = 1.0) -> Figure:
     """The first value is that of the data, the others those of its bootstrap samples."""
     return Figure(float(values[0]), *interval(float(values[0]), values[1:], top))
@@ -189,7 +197,7 @@ def _marks(found: Rates) -> Marks:
 
 def _calibration(measured: Measured, weights: Floats) -> tuple[Figure, Reliability]:
     """Of the pairs somebody is shown: what they promise against what they keep."""
-    seen = measured.counted & ((measured.confidences >= LEAST_SHOWN) | measured.served)
+    seen = shown_pairs(measured)
     confidences = measured.confidences[seen].astype(np.float64)
     right, image = measured.truth[seen], np.nonzero(seen)[0]
     found = resampled_ece(confidences, right, image, weights)

@@ -17,16 +17,25 @@ from rich.table import Table
 from app import console as show
 from app.api.context import Service
 from app.background_fill import fill_background
+from app.errors import InvalidRequestError
+from app.evaluation import Evaluated
 from app.evaluation import evaluate as run_evaluation
+from app.judged import evaluate_feedback
 from app.main import assemble
 from app.photos import find_photos
 from app.settings import Settings, load_settings
+from vocab.comparison import compare as compare_runs
+from vocab.comparison_page import comparison_page, conclusion
+from vocab.pairs_file import load_pairs, save_pairs
 from vocab.quality_page import quality_page
+from vocab.quality_pictures import comparison_picture, quality_pictures
 from vocab.quality_report import Figure, QualityReport, as_json
 
 BANK_SIZE = 5000
 # Below it the statistics of a tag still move noticeably with the choice of photos.
 FEW = 200
+REPORT_SAMPLES = 300
+COMPARISON_SAMPLES = 10_000
 # Failed files shown before the rest is only counted.
 SHOWN = 20
 
@@ -38,31 +47,85 @@ ModelOption = Annotated[str | None, typer.Option("--model", help="模型名称�
 
 def evaluate(
     dataset: Annotated[
-        Path, typer.Argument(help="带标签的图片：JSONL、CSV（file,tags,unsure），或按标签分目录。")
-    ],
-    report: Annotated[Path, typer.Option("--report", help="报告写到这个目录。")],
+        Path | None,
+        typer.Argument(help="带标签的图片：JSONL、CSV（file,tags,unsure），或按标签分目录。"),
+    ] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="报告写到这个目录。")] = None,
+    from_feedback: Annotated[
+        bool, typer.Option("--from-feedback", help="不用数据集，用已有的评判。")
+    ] = False,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--compare", help="比较之前与之后两份报告（目录或 report.json）。"),
+    ] = None,
     resamples: Annotated[
-        int, typer.Option(min=10, max=10_000, help="自助抽样的次数，用来算 95% 区间。")
-    ] = 300,
+        int | None,
+        typer.Option(min=10, max=100_000, help="自助抽样的次数；默认评测 300，比较 10000。"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="自助抽样的随机种子。")] = 0,
     model: ModelOption = None,
 ) -> None:
-    """用带标签的图片评测当前词表与模型，写出 report.json 与 report.html。"""
-    with _service(load_settings(model=model)) as service, show.Steps(err) as steps:
-        found = run_evaluation(
-            service.tagger, dataset, samples=resamples, seed=seed, progress=steps
+    """评测当前词表与模型（用带标签的图片或已有的评判），或比较两份报告。"""
+    if sum((dataset is not None, from_feedback, compare is not None)) != 1:
+        raise InvalidRequestError(
+            "DATASET、--from-feedback、--compare 三者要且只要给出一个",
+            remedy="例如 tuqian evaluate labels.csv --report out。",
         )
-    _list_failed(found.subject.failed)
-    unknown = found.subject.unknown
+    if compare is not None:
+        _compare(*compare, report, resamples or COMPARISON_SAMPLES, seed)
+        return
+    if report is None:
+        raise InvalidRequestError(
+            "没有给出 --report", field="--report", remedy="例如 --report out。"
+        )
+    samples = resamples or REPORT_SAMPLES
+    with _service(load_settings(model=model)) as service, show.Steps(err) as steps:
+        if dataset is not None:
+            found = run_evaluation(
+                service.tagger, dataset, samples=samples, seed=seed, progress=steps
+            )
+        else:
+            judgements = service.learning.judgements
+            found = evaluate_feedback(service.tagger, judgements, samples=samples, seed=seed)
+    _list_failed(found.report.subject.failed)
+    unknown = found.report.subject.unknown
     if unknown:
         some = "、".join(list(unknown)[:SHOWN]) + ("……" if len(unknown) > SHOWN else "")
         _say(f"{len(unknown)} 个标签不在词表里，没有参与评测：{some}", err)
-    report.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(as_json(found), ensure_ascii=False, indent=2)
-    (report / "report.json").write_text(text + "\n", encoding="utf-8")
-    (report / "report.html").write_text(quality_page(found), encoding="utf-8")
-    out.print(_summary(found))
+    _write(report, found)
+    out.print(_summary(found.report))
     _say(f"报告：{report / 'report.html'}")
+
+
+def _write(folder: Path, found: Evaluated) -> None:
+    """The report as JSON, as a page and as pictures, and the pairs that a comparison needs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_json(folder / "report.json", as_json(found.report))
+    (folder / "report.html").write_text(quality_page(found.report), encoding="utf-8")
+    for name, picture in quality_pictures(found.report).items():
+        (folder / name).write_bytes(picture)
+    save_pairs(folder / "pairs.npz", found.pairs)
+
+
+def _compare(before: Path, after: Path, folder: Path | None, samples: int, seed: int) -> None:
+    """Says what got better and worse, and writes it where a folder is given."""
+    runs = [path.parent if path.suffix == ".json" else path for path in (before, after)]
+    old, new = (load_pairs(run / "pairs.npz") for run in runs)
+    found = compare_runs(old, new, samples=samples, seed=seed)
+    out.print(show.comparison_table(found))
+    _say(conclusion(found))
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_json(folder / "comparison.json", as_json(found))
+        shown = comparison_page(found, str(before), str(after))
+        (folder / "comparison.html").write_text(shown, encoding="utf-8")
+        (folder / "comparison.png").write_bytes(comparison_picture(found))
+        _say(f"比较：{folder / 'comparison.html'}")
+
+
+def _write_json(path: Path, value: object) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def calibrate(
