@@ -7,22 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
-
 from app.encoders.copy_space import CopySpace
 from app.encoders.dual import DualEncoder
 from app.encoders.identity import file_digest, model_key
 from app.encoders.preprocessing import Preprocessing
 from app.encoders.runtimes.onnx import OnnxImageTower, OnnxTextTower
+from app.encoders.runtimes.providers import choose_providers
 from app.encoders.wordpiece import WordPieceTokenizer
-from app.errors import ModelFileError, SettingsError
+from app.errors import ModelFileError
 
 BUILTIN_DIR = Path(__file__).parent / "builtin"
 IMAGE_FILE = "image.onnx"
 TEXT_FILE = "text.onnx"
 COPY_FILE = "copy.npz"
-CPU = "CPUExecutionProvider"
-CUDA = "CUDAExecutionProvider"
 
 
 @dataclass(frozen=True)
@@ -98,17 +95,3 @@ def read_description(path: Path) -> Description:
     if missing:
         raise ModelFileError(f"模型说明 {path} 的 files 缺少 {'、'.join(sorted(missing))}")
     return description
-
-
-def choose_providers(device: str) -> tuple[str, ...]:
-    """ONNX Runtime's providers for `auto`, `cpu` or `cuda`; `SettingsError` for any other."""
-    has_cuda = CUDA in onnxruntime.get_available_providers()
-    if device == "cpu" or (device == "auto" and not has_cuda):
-        return (CPU,)
-    if has_cuda and (device in ("auto", "cuda") or device.startswith("cuda:")):
-        return (CUDA, CPU)
-    raise SettingsError(
-        f"设备 {device!r} 不能用：这里的 ONNX Runtime 没有它",
-        field="device",
-        remedy="请用 auto 或 cpu；要用 GPU 请安装 gpu 附加包",
-    )

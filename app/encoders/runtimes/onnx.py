@@ -3,77 +3,91 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 
 from app.encoders.base import FloatArray, TokenBatch
-from app.errors import ModelFileError
+from app.encoders.runtimes.providers import CPU, Providers, check_providers
+from app.errors import DeviceMemoryError, EncoderError, ModelFileError
+
+ON_CPU = Providers((CPU,))
+# What the allocators of ONNX Runtime say in an exception that has no class of its own.
+NO_MEMORY = ("Failed to allocate memory", "out of memory", "OUT_OF_MEMORY", "bad_alloc")
 
 
-def open_session(
-    path: Path, threads: int, providers: tuple[str, ...]
-) -> onnxruntime.InferenceSession:
+class OnnxGraph:
     """A session over one ONNX file; `threads` 0 leaves the number to ONNX Runtime.
 
-    Raises `ModelFileError` where the file is missing or cannot be read.
+    Raises `ModelFileError` where the file is missing or cannot be read, and `SettingsError` where
+    the operator named a device that it does not run on.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
-    except Exception as error:  # ONNX Runtime's own exceptions share no public base class
-        raise ModelFileError(f"{path} is not a usable ONNX model: {error}") from error
 
+    def __init__(self, path: Path, threads: int, providers: Providers):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=providers.as_options()
+            )
+        except Exception as error:  # ONNX Runtime's own exceptions share no public base class
+            raise ModelFileError(f"{path} is not a usable ONNX model: {error}") from error
+        self.device = check_providers(providers, self._session.get_providers(), str(path))
+        self.inputs = tuple(one.name for one in self._session.get_inputs())
+        self.outputs = tuple(one.name for one in self._session.get_outputs())
 
-def device_of(session: onnxruntime.InferenceSession) -> str:
-    """`cuda:0` where the first provider in use is a GPU's, else `cpu`."""
-    first = session.get_providers()[0]
-    return "cuda:0" if first.startswith(("CUDA", "Tensorrt")) else "cpu"
+    def __call__(self, outputs: list[str], feed: dict[str, Any]) -> list[FloatArray]:
+        """The named outputs, as float32. Raises `DeviceMemoryError` or `EncoderError`."""
+        try:
+            found = self._session.run(outputs, feed)
+        except Exception as error:  # as above
+            if any(words in str(error) for words in NO_MEMORY):
+                raise DeviceMemoryError(f"设备内存不足：{error}") from error
+            raise EncoderError(f"模型运行失败：{error}") from error
+        return [np.asarray(array, dtype=np.float32) for array in found]
 
 
 class OnnxImageTower:
-    """An image graph with input `pixels (n, 3, h, w) float32` and output `embedding (n, d)`."""
+    """An image graph: input `pixels (n, 3, h, w) float32`, first output `(n, d)` embeddings."""
 
-    def __init__(
-        self, path: Path, threads: int = 0, providers: tuple[str, ...] = ("CPUExecutionProvider",)
-    ):
-        self._session = open_session(path, threads, providers)
-        self.device = device_of(self._session)
+    def __init__(self, path: Path, threads: int = 0, providers: Providers = ON_CPU):
+        self._graph = OnnxGraph(path, threads, providers)
+        self.device = self._graph.device
 
     def __call__(self, pixels: FloatArray) -> FloatArray:
         """`(n, 3, h, w) float32` to `(n, d) float32`."""
-        (embedding,) = self._session.run(["embedding"], {"pixels": pixels})
-        return np.asarray(embedding, dtype=np.float32)
+        (embedding,) = self._graph([self._graph.outputs[0]], {"pixels": pixels})
+        return embedding
 
     @property
     def has_features(self) -> bool:
         """Whether the graph also has an output `pooled (n, f)`."""
-        return any(output.name == "pooled" for output in self._session.get_outputs())
+        return "pooled" in self._graph.outputs
 
     def with_features(self, pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
         """`(n, 3, h, w) float32` to `(n, d)` embeddings and the `(n, f)` features below them."""
-        embedding, pooled = self._session.run(["embedding", "pooled"], {"pixels": pixels})
-        return np.asarray(embedding, dtype=np.float32), np.asarray(pooled, dtype=np.float32)
+        embedding, pooled = self._graph(["embedding", "pooled"], {"pixels": pixels})
+        return embedding, pooled
 
     def close(self) -> None:
         """Nothing to give back before the session is collected."""
 
 
 class OnnxTextTower:
-    """A text graph with inputs `ids`, `mask (n, length) int64` and output `embedding (n, d)`."""
+    """A text graph: inputs `ids` and, where it has it, `mask (n, length) int64`; `(n, d)` out."""
 
-    def __init__(
-        self, path: Path, threads: int = 0, providers: tuple[str, ...] = ("CPUExecutionProvider",)
-    ):
-        self._session = open_session(path, threads, providers)
-        self.device = device_of(self._session)
+    def __init__(self, path: Path, threads: int = 0, providers: Providers = ON_CPU):
+        self._graph = OnnxGraph(path, threads, providers)
+        self.device = self._graph.device
 
     def __call__(self, tokens: TokenBatch) -> FloatArray:
         """A batch of tokens to `(n, d) float32`."""
-        (embedding,) = self._session.run(["embedding"], {"ids": tokens.ids, "mask": tokens.mask})
-        return np.asarray(embedding, dtype=np.float32)
+        feed = {"ids": tokens.ids, "mask": tokens.mask}
+        graph = self._graph
+        (embedding,) = graph([graph.outputs[0]], {name: feed[name] for name in graph.inputs})
+        return embedding
 
     def close(self) -> None:
         """Nothing to give back before the session is collected."""
