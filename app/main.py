@@ -36,6 +36,7 @@ from app.api.page import add_page
 from app.api.problems import add_handlers
 from app.batching.admission import Gate, WaitingGate
 from app.batching.batcher import Batcher
+from app.batching.fitting import FittingEncode
 from app.database import Database
 from app.editor import Editor
 from app.encoders.base import Encoder
@@ -121,7 +122,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         author_cap=settings.feedback_author_cap,
     )
     batcher = Batcher(
-        encoder.encode_pixels_full,
+        FittingEncode(encoder.encode_pixels_full),
         max_batch=settings.max_batch,
         max_wait_ms=settings.max_wait_ms,
         max_queue=settings.max_queue,
