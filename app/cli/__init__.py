@@ -15,7 +15,7 @@ from app import console as show
 from app.api.context import Service
 from app.api.tag import render
 from app.choice import Options
-from app.cli import images, keys, quality, vocabulary
+from app.cli import images, jobs, keys, quality, vocabulary
 from app.cli.remote import API_KEY
 from app.cli.run import run
 from app.doctor import examine, summary
@@ -41,6 +41,7 @@ app = typer.Typer(help="图签：图片进，中文标签出。", no_args_is_hel
 
 app.add_typer(vocabulary.app, name="vocab")
 app.add_typer(images.app, name="images")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.command()(images.retag)
 app.command()(run)

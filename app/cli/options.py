@@ -8,7 +8,7 @@ import typer
 
 UrlOption = Annotated[
     str | None,
-    typer.Option("--url", envvar="TUQIAN_URL", help="运行中的服务地址；不填则直接改数据库。"),
+    typer.Option("--url", envvar="TUQIAN_URL", help="运行中的服务地址；不填则直接用数据库。"),
 ]
 AuthorOption = Annotated[str | None, typer.Option("--author", help="修改人；默认是当前用户名。")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="修改的原因，记入版本。")]
