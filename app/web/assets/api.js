@@ -23,7 +23,7 @@ export class Problem extends Error {
 
   // This service is older than the page, or has the part switched off.
   get missing() {
-    return this.status === 404 && this.code === "not_found_page" || [404, 405, 501].includes(this.status);
+    return this.code === "not_found" || [405, 501].includes(this.status);
   }
 }
 

@@ -1,5 +1,5 @@
 // The frame: five tabs, one of them open, by the address after `#`.
-import { html, render, useEffect, useRef, useState } from "./html.js";
+import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./html.js";
 import { language, langTag, t } from "./i18n.js";
 import { Icon } from "./parts/icon.js";
 import { KeyDialog } from "./parts/key.js";
@@ -24,6 +24,13 @@ const TABS = [
 function place() {
   const [tab, part = ""] = location.hash.replace(/^#\/?/, "").split("/");
   return TABS.some(([name]) => name === tab) ? { tab, part } : { tab: "tag", part: "" };
+}
+
+// A tab that cannot draw what it was told leaves the others alone.
+function Guarded({ tab: Tab, part }) {
+  const [error] = useErrorBoundary((failed) => console.error(failed));
+  if (!error) return html`<${Tab} part=${part} />`;
+  return html`<div class="notice bad" role="alert"><div><strong>${t("error.drawing")}</strong>${String(error.message)}</div></div>`;
 }
 
 function App() {
@@ -62,7 +69,7 @@ function App() {
         </div>
       </header>
       <main class="main" id="main" tabindex="-1" ref=${main}>
-        <${Tab} part=${at.part} key=${at.tab} />
+        <${Guarded} tab=${Tab} part=${at.part} key=${at.tab} />
       </main>
       <${Toasts} />
       <${KeyDialog} />

@@ -39,6 +39,9 @@ export function Reliability({ points }) {
       <line class="ideal" x1=${x(0)} y1=${y(0)} x2=${x(1)} y2=${y(1)} />
       <polyline class="curve" points=${points.map((one) => `${x(one.promised)},${y(one.kept)}`).join(" ")} />
       ${points.map(
+        (one, i) => one.low !== undefined && html`<line key=${`l${i}`} class="curve" x1=${x(one.promised)} x2=${x(one.promised)} y1=${y(one.low)} y2=${y(one.high)} />`,
+      )}
+      ${points.map(
         (one, i) => html`<circle key=${i} class="point" cx=${x(one.promised)} cy=${y(one.kept)} r="4">
           <title>${percent(one.promised, 1)} → ${percent(one.kept, 1)} (${one.count})</title>
         </circle>`,

@@ -1,62 +1,65 @@
-// How good the tags are: a few figures, the drawings, and every tag, the worst first.
+// The report: how the tags do as the service runs, and a labelled evaluation where there is one.
 import { get } from "../api.js";
-import { html, useEffect, useState } from "../html.js";
-import { count, decimal, percent, t } from "../i18n.js";
+import { html, useEffect, useRef, useState } from "../html.js";
+import { t } from "../i18n.js";
+import { Icon } from "../parts/icon.js";
 import { ProblemNote } from "../parts/problem.js";
-import { Columns, PrecisionRecall, Reliability } from "./charts.js";
+import { toast } from "../parts/toast.js";
+import { createStore, useStore } from "../store.js";
+import { Evaluation } from "./evaluation.js";
 import { Absent } from "./jobs.js";
-import { TagTable } from "./table.js";
+import { Running } from "./running.js";
+
+// The evaluation that was opened; it outlives a change of tabs.
+const evaluation = createStore(null);
 
 export function QualityReport() {
-  const [report, setReport] = useState(null);
+  const opened = useStore(evaluation);
+  return html`
+    <${Live} />
+    <${Opener} opened=${opened} />
+    ${opened && html`<${Evaluation} report=${opened} />`}
+  `;
+}
+
+function Live() {
+  const [quality, setQuality] = useState(null);
   const [error, setError] = useState(null);
   useEffect(() => {
-    get("/v1/quality").then(setReport, setError);
+    get("/v1/quality").then(setQuality, setError);
   }, []);
   if (error?.missing) return html`<${Absent} />`;
   if (error) return html`<${ProblemNote} error=${error} />`;
-  if (!report) return html`<p class="row faint"><span class="spinner"></span>${t("report.busy")}</p>`;
-  return html`<${Judged} report=${report} />`;
+  if (!quality) return html`<p class="row faint"><span class="spinner"></span>${t("report.busy")}</p>`;
+  return html`<${Running} quality=${quality} />`;
 }
 
-const share = (figure) => percent(figure?.value, 1);
-const between = (figure) =>
-  figure && figure.low !== null ? `${percent(figure.low, 1)} – ${percent(figure.high, 1)}` : "";
-
-export function Figure({ name, value, note = "", title = "" }) {
-  return html`<div class="figure panel" title=${title}>
-    <dt>${name}</dt>
-    <dd class="number">${value}</dd>
-    <small class="number">${note}</small>
-  </div>`;
-}
-
-function Judged({ report }) {
-  const { served, reliability, coverage, tags } = report;
-  const points = (reliability?.confidence ?? []).map((promised, i) => ({
-    promised,
-    kept: reliability.precision[i],
-    count: reliability.count[i],
-  }));
-  const marks = tags.filter((tag) => tag.precision !== null && tag.recall !== null);
+// `tuqian evaluate` writes report.json beside its page; it is read here and sent nowhere.
+function Opener({ opened }) {
+  const input = useRef();
+  const read = async (event) => {
+    const [file] = event.target.files;
+    event.target.value = "";
+    if (!file) return;
+    try {
+      const report = JSON.parse(await file.text());
+      if (!Array.isArray(report.tags) || !report.mean_ap) throw new Error("no report");
+      evaluation.set(report);
+    } catch {
+      toast(t("opener.bad", { file: file.name }));
+    }
+  };
   return html`
-    <dl class="figures">
-      <${Figure} name=${t("report.map")} value=${share(report.mean_ap)} note=${between(report.mean_ap)} title=${t("report.map.note")} />
-      <${Figure} name=${t("report.precision")} value=${share(served?.micro_precision)} note=${between(served?.micro_precision)} />
-      <${Figure} name=${t("report.recall")} value=${share(served?.micro_recall)} note=${between(served?.micro_recall)} />
-      <${Figure} name=${t("report.f1")} value=${share(report.automatic?.macro_f1)} note=${between(report.automatic?.macro_f1)} title=${t("report.f1.note")} />
-      <${Figure} name=${t("report.ece")} value=${decimal(report.ece?.value)} note=${t("report.ece.note")} />
-      <${Figure} name=${t("report.images")} value=${count(report.images)} note=${t("report.pairs", { n: count(report.true_pairs) })} />
-    </dl>
-    <div class="charts">
-      <figure class="panel pad"><figcaption><h2>${t("chart.reliability")}</h2><p class="faint">${t("chart.reliability.note")}</p></figcaption>
-        <${Reliability} points=${points} /></figure>
-      <figure class="panel pad"><figcaption><h2>${t("chart.curves")}</h2><p class="faint">${t("chart.curves.note")}</p></figcaption>
-        <${PrecisionRecall} curves=${report.curves ?? []} marks=${marks} /></figure>
-      ${coverage &&
-      html`<figure class="panel pad"><figcaption><h2>${t("chart.coverage")}</h2><p class="faint">${t("chart.coverage.note")}</p></figcaption>
-        <${Columns} counts=${coverage.histogram} label=${t("chart.coverage")} across=${t("chart.coverage.across")} /></figure>`}
-    </div>
-    <${TagTable} tags=${tags} />
+    <section class="panel pad row-wrap opener">
+      <div class="grow">
+        <h2>${t("opener.title")}</h2>
+        <p class="faint">${t("opener.how")} <code>tuqian evaluate DATASET --report out/</code></p>
+      </div>
+      ${opened && html`<button type="button" class="button quiet" onClick=${() => evaluation.set(null)}>${t("opener.close")}</button>`}
+      <button type="button" class="button" onClick=${() => input.current.click()}>
+        <${Icon} name="upload" />${t("opener.pick")}
+      </button>
+      <input ref=${input} type="file" hidden accept=".json" aria-label=${t("opener.pick")} onChange=${read} />
+    </section>
   `;
 }

@@ -24,7 +24,7 @@ export function Review() {
   }
   const say = async (pair, verdict) => {
     try {
-      await send({ image_id: pair.image_id, tag: pair.tag.id, verdict });
+      await send({ sha256: pair.sha256, tag: pair.tag.id, verdict });
       toast(t("feedback.thanks", { tag: pair.tag.name }));
       const left = pairs.filter((one) => one !== pair);
       setPairs(left);
@@ -37,8 +37,8 @@ export function Review() {
     <p class="soft review-how">${t("review.how")}</p>
     <ul class="found">
       ${pairs.map(
-        (pair) => html`<li class="panel review" key=${`${pair.image_id}/${pair.tag.id}`}>
-          <div class="review-picture"><${StoredPicture} id=${pair.image_id} sha256=${pair.sha256} alt="" fit="contain" /></div>
+        (pair) => html`<li class="panel review" key=${`${pair.sha256}/${pair.tag.id}`}>
+          <div class="review-picture"><${StoredPicture} id=${pair.image_id ?? pair.sha256} sha256=${pair.sha256} alt="" fit="contain" /></div>
           <p class="row"><strong class="grow clip">${t("review.ask", { tag: pair.tag.name })}</strong>
             <span class="number faint">${percent(pair.confidence)}</span></p>
           <div class="row">

@@ -21,13 +21,17 @@ async function version() {
   return known;
 }
 
-// The families now and at the look before, null where the service has no metrics.
+let silent = false; // this service has no metrics, and need not be asked again
+
+// The families and when they were read; null where the service has none.
 async function metrics() {
+  if (silent) return null;
   try {
     return { at: performance.now(), families: parse(await (await raw("GET", "/metrics")).text()) };
   } catch (error) {
-    if (error.missing) return null;
-    throw error;
+    if (!error.missing) throw error;
+    silent = true;
+    return null;
   }
 }
 

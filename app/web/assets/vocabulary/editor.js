@@ -7,6 +7,7 @@ import { ProblemNote } from "../parts/problem.js";
 import { toast } from "../parts/toast.js";
 import { changes, EMPTY, fromForm, toForm } from "./draft.js";
 import { createTag, deleteTag, saveTag, undo } from "./edits.js";
+import { Examples } from "./examples.js";
 import { Fields } from "./fields.js";
 import { Preview } from "./preview.js";
 
@@ -54,33 +55,41 @@ export function Editor({ tag = null, name = "", onSaved, onGone, onRestored, onC
         run: () => undo(revision).then(onRestored, setError),
       });
     });
+  // Examples are saved by themselves; what is half typed in the form stays.
+  const exampled = (saved) => {
+    setBase(saved);
+    onSaved(saved);
+  };
   return html`
     <div class="editor">
-      <form class="editor-form" onSubmit=${save}>
-        <${Fields} form=${form} onChange=${setForm} fault=${error?.body?.field} />
-        <${ProblemNote} error=${error}>
-          ${error?.status === 412 && error.body.current &&
-          html`<div class="row-wrap conflict">
-            <button type="button" class="button small" onClick=${() => {
-              take(error.body.current);
-              onSaved(error.body.current);
-            }}>${t("edit.theirs")}</button>
-            <button type="button" class="button small" onClick=${() => {
-              setBase(error.body.current);
-              setError(null);
-            }}>${t("edit.mine")}</button>
-          </div>`}
-        <//>
-        <div class="row-wrap">
-          <button class="button primary" disabled=${busy || nothing}>${t(base ? "save" : "add")}</button>
-          <button type="button" class="button quiet" onClick=${onClose}>${t("cancel")}</button>
-          ${base &&
-          html`<button type="button" class="button quiet danger push" onClick=${() => setAsking(true)}>
-            <${Icon} name="trash" />${t("delete")}
-          </button>`}
-        </div>
-      </form>
-      <${Preview} tag=${fromForm(form)} known=${Boolean(base)} />
+      <div class="stack">
+        <form class="editor-form" onSubmit=${save}>
+          <${Fields} form=${form} onChange=${setForm} fault=${error?.body?.field} />
+          <${ProblemNote} error=${error}>
+            ${error?.status === 412 && error.body.current &&
+            html`<div class="row-wrap conflict">
+              <button type="button" class="button small" onClick=${() => {
+                take(error.body.current);
+                onSaved(error.body.current);
+              }}>${t("edit.theirs")}</button>
+              <button type="button" class="button small" onClick=${() => {
+                setBase(error.body.current);
+                setError(null);
+              }}>${t("edit.mine")}</button>
+            </div>`}
+          <//>
+          <div class="row-wrap">
+            <button class="button primary" disabled=${busy || nothing}>${t(base ? "save" : "add")}</button>
+            <button type="button" class="button quiet" onClick=${onClose}>${t("cancel")}</button>
+            ${base &&
+            html`<button type="button" class="button quiet danger push" onClick=${() => setAsking(true)}>
+              <${Icon} name="trash" />${t("delete")}
+            </button>`}
+          </div>
+        </form>
+        ${base && html`<${Examples} tag=${base} onSaved=${exampled} />`}
+      </div>
+      <${Preview} tag=${fromForm(form)} known=${base} />
       ${asking &&
       html`<${Confirm}
         title=${t("edit.delete.ask", { tag: base.name })}

@@ -33,3 +33,17 @@ export async function rollBack(revision, head) {
   });
   return data;
 }
+
+export async function addExamples(base, files) {
+  const form = new FormData();
+  for (const file of files) form.append("files", file, file.name);
+  const { data } = await call("POST", `${path(base.id)}/examples`, { body: form, headers: version(base.revision) });
+  return data.tags[0];
+}
+
+export async function removeExample(base, id) {
+  const { data } = await call("DELETE", `${path(base.id)}/examples/${encodeURIComponent(id)}`, {
+    headers: version(base.revision),
+  });
+  return data.tags[0];
+}

@@ -35,14 +35,15 @@ export function Lint({ onTag }) {
 
 function Rule({ rule, found, onTag }) {
   const [shown, setShown] = useState(AT_FIRST);
+  const alike = found.every((one) => one.remedy === found[0].remedy);
   return html`
     <section class="panel pad">
       <h2 class="row">${ruleName(rule)} <span class="badge number">${count(found.length)}</span></h2>
-      <p class="faint">${found[0].remedy}</p>
+      ${alike && html`<p class="faint">${found[0].remedy}</p>`}
       <ul class="findings">
         ${found.slice(0, shown).map(
           (one) => html`<li>
-            <span class="grow">${one.message}</span>
+            <span class="grow">${one.message} ${!alike && html`<span class="faint">${one.remedy}</span>`}</span>
             ${one.value !== null && html`<span class="faint number">${decimal(one.value, 2)}</span>`}
             <span class="row-wrap">
               ${one.tags.map(

@@ -6,6 +6,7 @@ import { StoredPicture } from "../parts/pictures.js";
 import { ProblemNote, sayProblem } from "../parts/problem.js";
 
 const PAUSE_MS = 350;
+const MOST_IMAGES = 8;
 const OFTEN = 0.05; // of ordinary pictures; the lint asks the same of a tag
 // What decides the preview; an edit of the notes need not ask again.
 const ASKED = ["name", "category", "aliases", "description", "prompt_templates", "negative_prompts", "threshold"];
@@ -49,6 +50,7 @@ export function Preview({ tag, known }) {
 
 function Seen({ seen, known }) {
   const { background_rate: rate } = seen;
+  const near = seen.nearest.filter((one) => one.id !== known?.id);
   return html`
     <dl class="facts two">
       <div><dt>${t("preview.threshold")}</dt><dd class="number big">${decimal(seen.threshold)}</dd></div>
@@ -65,7 +67,7 @@ function Seen({ seen, known }) {
     <div>
       <h4 class="label">${t("preview.nearest")}</h4>
       <p class="row-wrap">
-        ${seen.nearest.map(
+        ${near.map(
           (one) => html`<span class="chip">${one.name} <span class="number faint">${decimal(one.similarity, 2)}</span></span>`,
         )}
       </p>
@@ -75,7 +77,7 @@ function Seen({ seen, known }) {
       ${seen.images.length === 0
         ? html`<p class="faint">${t("preview.images.none")}</p>`
         : html`<ul class="preview-images">
-            ${seen.images.map(
+            ${seen.images.slice(0, MOST_IMAGES).map(
               (one) => html`<li class=${one.similarity >= seen.threshold ? "hit" : "missed"}>
                 <${StoredPicture} id=${one.id} alt=${one.id} />
                 <span class="number">${decimal(one.similarity, 2)}</span>
