@@ -104,6 +104,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         threads=settings.threads,
         hub=settings.model_hub,
         checkpoint=settings.checkpoint,
+        runtime=settings.runtime,
         progress=lambda done, total: report(f"下载模型 {settings.model}（字节）", done, total or 0),
     )
     stack.callback(encoder.close)
@@ -246,11 +247,6 @@ def open_store(settings: Settings, stack: ExitStack) -> VocabularyStore:
     return seeded(open_database(settings.database, stack), silent)
 
 
-def _check_access(settings: Settings) -> None:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    check_access(settings.database, host=settings.host, allow_anonymous=settings.allow_anonymous)
-
-
 def create_app(settings: Settings | None = None, report: Report = silent) -> FastAPI:
     """The application; its parts are made when it starts and closed when it stops."""
     chosen = settings or load_settings()
@@ -260,7 +256,9 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
         with ExitStack() as stack:
             # On a thread of its own, so that a signal is still heard during a long first start.
             try:
-                await asyncio.to_thread(_check_access, chosen)
+                await asyncio.to_thread(
+                    check_access, chosen.database, chosen.host, chosen.allow_anonymous
+                )
                 service = await asyncio.to_thread(assemble, chosen, stack, report)
             except Exception as error:
                 app.state.failure = error  # for the command, which can say it better than a trace
@@ -281,9 +279,7 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
         description=DESCRIPTION,
         lifespan=lifespan,
     )
-    add_middlewares(
-        app, max_request_bytes=chosen.max_request_bytes, cors_origins=chosen.cors_origins
-    )
+    add_middlewares(app, chosen.max_request_bytes, chosen.body_timeout_s, chosen.cors_origins)
     app.include_router(tag.router)
     app.include_router(images.router)
     app.include_router(feedback.router)

@@ -41,8 +41,19 @@ class Settings(BaseSettings):
     device: str = Field(
         "auto", description="运行设备：`auto`（有 GPU 就用）、`cpu`、`cuda` 或 `cuda:1`。"
     )
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = Field(
-        "auto", description="计算精度；`auto` 在 GPU 上用 fp16，在 CPU 上用 fp32。"
+    precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = Field(
+        "auto",
+        description=(
+            "计算精度；`auto` 在 GPU 上用 fp16，在 CPU 上用已安装的最快的优化结果，没有则用 fp32；"
+            "`int8` 只能来自 `tuqian models optimize`。"
+        ),
+    )
+    runtime: Literal["auto", "onnx", "openvino", "torch", "torch-compile"] = Field(
+        "auto",
+        description=(
+            "用什么运行模型；`auto` 选已安装且核对过的最快的一种。"
+            "`onnx` 与 `openvino` 需先 `tuqian models optimize`（内置模型不需要）。"
+        ),
     )
     threads: int = Field(
         0, ge=0, le=1024, description="一次编码使用的 CPU 线程数；0 由运行时自己决定。"
@@ -64,6 +75,9 @@ class Settings(BaseSettings):
     )
     max_request_bytes: int = Field(
         64 * MIB, ge=1024, description="一个请求体的字节上限；调大可以一次传更多图，也更占内存。"
+    )
+    body_timeout_s: float = Field(
+        300.0, gt=0, description="一个请求体最多传多少秒；超时回答 408，慢速连接不会一直占着。"
     )
     max_image_bytes: int = Field(32 * MIB, ge=1024, description="一张图片文件的字节上限。")
     max_image_pixels: int = Field(

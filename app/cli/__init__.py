@@ -15,11 +15,10 @@ from app import console as show
 from app.api.context import Service
 from app.api.tag import render
 from app.choice import Options
-from app.cli import images, jobs, keys, quality, vocabulary
+from app.cli import images, jobs, keys, models, quality, vocabulary
 from app.cli.remote import API_KEY
 from app.cli.run import run
 from app.doctor import examine, summary
-from app.encoders.catalog import CATALOG
 from app.errors import TuqianError
 from app.intake.sources import PathSource
 from app.main import assemble, create_app
@@ -41,6 +40,7 @@ app = typer.Typer(help="图签：图片进，中文标签出。", no_args_is_hel
 
 app.add_typer(vocabulary.app, name="vocab")
 app.add_typer(images.app, name="images")
+app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.command()(images.retag)
@@ -122,12 +122,6 @@ def tag(
     else:
         out.print(show.tag_table([(str(path), result) for path, result in results]))
     _exit_for(results)
-
-
-@app.command()
-def models() -> None:
-    """列出可用的模型。"""
-    out.print(show.model_table(CATALOG, load_settings().model))
 
 
 @app.command()

@@ -11,7 +11,10 @@ from typing import Literal
 from app.encoders.base import Encoder
 from app.encoders.builtin import load_builtin
 from app.encoders.download import Download, Progress, fetch_weights
+from app.encoders.folder import FolderRuntime
 from app.encoders.hubs import HubFile, hub_named
+from app.encoders.optimized import choices_of, open_optimized
+from app.encoders.runtimes.providers import NVIDIA_DEVICE
 from app.errors import MissingExtraError, SettingsError, UnknownModelError
 
 Kind = Literal["builtin", "chinese-clip", "open-clip"]
@@ -167,15 +170,17 @@ def open_encoder(
     hub: str = "modelscope",
     checkpoint: Path | None = None,
     progress: Progress | None = None,
+    runtime: str = "auto",
 ) -> Encoder:
     """The encoder of a name, with its weights downloaded to `models_dir` where they are not there.
 
-    `checkpoint` is a local weights file, in place of the published one. Raises
-    `UnknownModelError`, `MissingExtraError`, `ModelDownloadError`, `ModelFileError`, or
-    `SettingsError` for a device, precision or hub that is none.
+    `checkpoint` is a local weights file, in place of the published one. `runtime` is `auto`,
+    `onnx`, `openvino`, `torch` or `torch-compile`; `auto` takes the fastest form that
+    `tuqian models optimize` installed, else torch. Raises `UnknownModelError`,
+    `MissingExtraError`, `ModelDownloadError`, `ModelFileError`, or `SettingsError` for a device,
+    precision, runtime or hub that is none or is not there.
     """
     model = find_model(name)
-    _require_extra(model)
     if model.kind == "builtin":
         if checkpoint is not None:
             raise SettingsError(
@@ -183,7 +188,12 @@ def open_encoder(
                 field="checkpoint",
                 remedy="请去掉权重文件，或换用 chinese-clip-… 模型",
             )
-        return load_builtin(device=device, threads=threads)
+        return load_builtin(device=device, threads=threads, runtime=_of_folder(runtime))
+    fast = _optimized(model, models_dir, checkpoint, device, precision, threads, runtime)
+    if fast is not None:
+        return fast
+    _require_extra(model)
+    compiled = runtime == "torch-compile"
     if model.kind == "open-clip":
         from app.encoders.open_clip import load_open_clip
 
@@ -194,11 +204,56 @@ def open_encoder(
             device=device,
             precision=precision,
             threads=threads,
+            compiled=compiled,
         )
     from app.encoders.chinese_clip import load_chinese_clip
 
     path = checkpoint or _download(model, models_dir, hub, progress)
-    return load_chinese_clip(name, path, device=device, precision=precision, threads=threads)
+    return load_chinese_clip(
+        name, path, device=device, precision=precision, threads=threads, compiled=compiled
+    )
+
+
+def _of_folder(runtime: str) -> FolderRuntime:
+    """The runtime of a model that consists of ONNX graphs."""
+    if runtime not in ("auto", "onnx", "openvino"):
+        raise SettingsError(
+            f"内置模型不能用 {runtime} 运行", field="runtime", remedy="请用 auto、onnx 或 openvino"
+        )
+    return "openvino" if runtime == "openvino" else "onnx"
+
+
+def _optimized(
+    model: Model,
+    models_dir: Path,
+    checkpoint: Path | None,
+    device: str,
+    precision: str,
+    threads: int,
+    runtime: str,
+) -> Encoder | None:
+    """The fastest form made by `tuqian models optimize`; `None` where torch should run the model.
+
+    Raises `SettingsError` where the operator asked for a form that is not there.
+    """
+    on_gpu = device.startswith("cuda") or (device == "auto" and NVIDIA_DEVICE.exists())
+    # Half precision on a GPU is faster than any form on a CPU.
+    torch_is_better = runtime == "auto" and on_gpu and not missing_packages(model)
+    if runtime in ("torch", "torch-compile") or torch_is_better:
+        return None
+    weights = checkpoint or weights_path(model, models_dir)
+    choices = choices_of(
+        models_dir, model.name, weights=weights, runtime=runtime, precision=precision
+    )
+    explicit = runtime != "auto"
+    found = open_optimized(model.name, choices, device=device, threads=threads, explicit=explicit)
+    if found is None and (explicit or precision == "int8"):
+        raise SettingsError(
+            f"{model.name} 没有可以用 {runtime}（精度 {precision}）运行的优化结果",
+            field="runtime",
+            remedy=f"请先运行 tuqian models optimize {model.name}",
+        )
+    return found
 
 
 def _download(model: Model, models_dir: Path, hub: str, progress: Progress | None) -> Path:

@@ -68,7 +68,13 @@ SHAPES = {
 
 
 def load_chinese_clip(
-    name: str, path: Path, *, device: str = "auto", precision: str = "auto", threads: int = 0
+    name: str,
+    path: Path,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+    compiled: bool = False,
 ) -> DualEncoder:
     """An encoder over a `.pt` in the published format: `{"state_dict": {"module.…": tensor}}`.
 
@@ -76,7 +82,7 @@ def load_chinese_clip(
     weights of another model.
     """
     shape = SHAPES[name]
-    placement = choose_placement(device, precision, threads)
+    placement = choose_placement(device, precision, threads, compiled)
     model = load_model(name, path, placement)
     preprocessing = preprocessing_of(shape)
     return DualEncoder(

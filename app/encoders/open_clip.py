@@ -50,14 +50,14 @@ class OpenClipTokenizer:
     """A tokenizer of open_clip, padded to the length that its model was trained with."""
 
     def __init__(self, tokenize: Any):
-        self._tokenize = tokenize
+        self.tokenize = tokenize
         # Hugging Face's fast tokenizers raise `Already borrowed` when two threads share one.
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, texts: Sequence[str]) -> TokenBatch:
         """Ids and mask `(n, context_length) int64`."""
         with self._one_at_a_time:
-            ids: IntArray = np.asarray(self._tokenize(list(texts)).numpy(), dtype=np.int64)
+            ids: IntArray = np.asarray(self.tokenize(list(texts)).numpy(), dtype=np.int64)
         return TokenBatch(ids=ids, mask=(ids != 0).astype(np.int64))
 
 
@@ -69,6 +69,7 @@ def load_open_clip(
     device: str = "auto",
     precision: str = "auto",
     threads: int = 0,
+    compiled: bool = False,
 ) -> DualEncoder:
     """An encoder over `MODEL/TAG`, `hf-hub:org/name`, `local-dir:path`, or MODEL and a checkpoint.
 
@@ -76,7 +77,7 @@ def load_open_clip(
     `UnknownModelError`, `ModelDownloadError` or `ModelFileError`.
     """
     reference = parse_reference(text, checkpoint)
-    placement = choose_placement(device, precision, threads)
+    placement = choose_placement(device, precision, threads, compiled)
     cache = models_dir / "open_clip"
     weights = checkpoint or _fetch(reference, cache)
     if not weights.is_file():

@@ -73,6 +73,11 @@ class TorchImageTower:
         """`(n, 3, h, w) float32` to `(n, d) float32`."""
         return _run(self._encode, lambda: _moved(pixels, self._placement))
 
+    @property
+    def graph(self) -> Graph:
+        """The function it runs, for whoever exports it."""
+        return _open(self._encode)
+
     def close(self) -> None:
         """Lets go of the weights."""
         self._encode = None
@@ -91,6 +96,11 @@ class TorchTextTower:
         """A batch of tokens to `(n, d) float32`."""
         device = self._placement.device
         return _run(self._encode, lambda: torch.tensor(tokens.ids, device=device))
+
+    @property
+    def graph(self) -> Graph:
+        """The function it runs, for whoever exports it."""
+        return _open(self._encode)
 
     def close(self) -> None:
         """Lets go of the weights."""
@@ -118,12 +128,17 @@ def _moved(pixels: FloatArray, placement: Placement) -> torch.Tensor:
     return batch.to(dtype=placement.dtype)
 
 
-def _run(encode: Graph | None, batch: Callable[[], torch.Tensor]) -> FloatArray:
+def _open(encode: Graph | None) -> Graph:
     if encode is None:
         raise EncoderError("模型已经关闭")
+    return encode
+
+
+def _run(encode: Graph | None, batch: Callable[[], torch.Tensor]) -> FloatArray:
+    graph = _open(encode)
     try:
         with torch.inference_mode():
-            return np.asarray(encode(batch()).float().cpu().numpy(), dtype=np.float32)
+            return np.asarray(graph(batch()).float().cpu().numpy(), dtype=np.float32)
     except torch.OutOfMemoryError as error:
         torch.cuda.empty_cache()
         raise DeviceMemoryError(f"设备内存不足：{str(error).splitlines()[0]}") from error
