@@ -34,7 +34,7 @@ def access_of(
     return Access(door, AuditLog(database))
 
 
-def check_access(url: str, *, host: str, allow_anonymous: bool) -> None:
+def check_access(url: str, host: str, allow_anonymous: bool) -> None:
     """Raises `SettingsError`, before anything slow, where strangers could come in unasked."""
     database = Database(url)
     try:

@@ -16,9 +16,11 @@ ASKED = ("Authorization", "X-API-Key", "Content-Type", "If-Match", "Idempotency-
 TOLD = ("ETag", "Location", "Retry-After", "Server-Timing", "Idempotent-Replayed", HEADER)
 
 
-def add_middlewares(app: FastAPI, *, max_request_bytes: int, cors_origins: Sequence[str]) -> None:
+def add_middlewares(
+    app: FastAPI, max_request_bytes: int, body_timeout_s: float, cors_origins: Sequence[str]
+) -> None:
     """Adds them from the inside out: the last one here is the first that a request meets."""
-    app.add_middleware(BodyLimit, max_request_bytes=max_request_bytes)
+    app.add_middleware(BodyLimit, max_request_bytes=max_request_bytes, timeout_s=body_timeout_s)
     app.add_middleware(AccessControl, cors_origins=cors_origins)
     if cors_origins:
         app.add_middleware(

@@ -29,6 +29,10 @@ class RequestTooLargeError(errors.InvalidRequestError):
     """The body has more bytes than a request may."""
 
 
+class SlowRequestError(errors.InvalidRequestError):
+    """The body takes longer to arrive than a request may."""
+
+
 class InternalError(errors.TuqianError):
     """A fault of the service, not of the caller."""
 
@@ -74,6 +78,12 @@ TABLE: dict[type[Exception], Row] = {
         404,
         "不认得这张图片",
         "重新用 POST /v1/tag 打一次标后再评判，或改用已入库图片的 image_id，或直接给出 vector。",
+    ),
+    SlowRequestError: Row(
+        "request_slow",
+        408,
+        "请求体接收超时",
+        "检查网络，或减少一次上传的图片；时限由 TUQIAN_BODY_TIMEOUT_S 设置。",
     ),
     errors.NotAvailableError: Row("not_available", 501, "当前版本尚不支持", "去掉该选项后重试。"),
     NoSuchPageError: Row("not_found", 404, "地址不存在", "可用的接口见 /docs。"),

@@ -1,13 +1,15 @@
 """Every error has one shape; one assertion describes it."""
 
+import asyncio
 import inspect
 import json
 from collections.abc import Iterator
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from httpx import Response
+from starlette.types import Message
 
 from app import errors
 from app.api import problem_table
@@ -117,6 +119,35 @@ def small() -> Iterator[TestClient]:
 
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
+
+
+def test_a_body_that_does_not_arrive_in_time_is_given_up() -> None:
+    app = FastAPI()
+    app.add_middleware(BodyLimit, max_request_bytes=1_000, timeout_s=0.2)
+    add_handlers(app)
+
+    @app.post("/read")
+    async def read(request: Request) -> int:
+        return len(await request.body())
+
+    async def drip() -> list[Message]:
+        sent: list[Message] = []
+        scope = {"type": "http", "method": "POST", "path": "/read", "headers": []}
+        scope |= {"query_string": b"", "root_path": "", "http_version": "1.1"}
+
+        async def receive() -> Message:
+            await asyncio.sleep(0.05)
+            return {"type": "http.request", "body": b"x", "more_body": True}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await app(scope, receive, send)
+        return sent
+
+    start, body = asyncio.run(drip())
+    assert start["status"] == 408
+    assert b"request_slow" in body["body"]
 
 
 def test_an_unforeseen_error_tells_nothing_of_its_inside(small: TestClient) -> None:
