@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from app.batching.batcher import Encoded
+from app.encoders.base import Encoder, FloatArray
+from app.scoring import background_of
 from index.collection import ImageCollection, Query
 from index.duplicates import Duplicate, Tier
 from index.errors import ImageNotFoundError, InvalidImageError
@@ -62,6 +65,16 @@ class Recalled:
 
     duplicates: tuple[DuplicateHit, ...]
     stored: Added | None = None
+
+
+def unrelated_of(encoder: Encoder, data_dir: Path) -> FloatArray:
+    """`(m, c)` vectors of unrelated photos, in the space that this model's copies are told in.
+
+    Copy-detection vectors come with the model; a model without any uses its background bank.
+    """
+    if encoder.copy_dim:
+        return encoder.copy_bank
+    return background_of(encoder, data_dir).vectors
 
 
 def recall(collection: ImageCollection, facts: FileFacts, encoded: Encoded) -> Recalled:

@@ -74,7 +74,8 @@ class ImageCollection:
         model has them; without it no similarity is usual."""
         self.store = store
         self.rules = rules or DuplicateRules()
-        bank = np.zeros((0, store.copy_dim or store.dim)) if background is None else background
+        nothing: FloatArray = np.zeros((0, store.copy_dim or store.dim), np.float32)
+        bank = nothing if background is None else background
         self._background = Background(bank, self.rules.usual_part, self.rules.usual_neighbours)
         self._transactions = transactions
         self._folder = folder
@@ -169,7 +170,9 @@ class ImageCollection:
             return max(evidence, compare(stored, looks[1]), key=lambda one: one.inliers)
 
         speaks = query.print.fingerprint.quality >= self.rules.hash_quality
-        return (exact + judge(candidates, self.rules, look, hash_speaks=speaks))[:count]
+        best = 1.0 if exact else 0.0
+        found = judge(candidates, self.rules, look, hash_speaks=speaks, best=best)
+        return (exact + found)[:count]
 
     def stored_query(self, number: int) -> Query | None:
         """A stored image as a query, as it was when it was added; None where it is gone."""

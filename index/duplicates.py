@@ -23,11 +23,11 @@ class DuplicateRules:
     hash_sure: int = 56
     """Up to here the hashes alone say near, unless the vectors object."""
 
-    vector_objects: float = 0.2
+    vector_objects: float = 0.1
     """Below this the vectors object to the hashes, and the local check decides."""
 
-    hash_candidate: int = 96
-    """Up to here a hash makes an image worth the local check."""
+    hash_candidate: int = 76
+    """Up to here a hash makes an image worth the local check; unrelated pictures differ in more."""
 
     part_candidate: int = 64
     """Up to here a half or quarter of the query is worth it too, as a collage has them."""
@@ -40,6 +40,9 @@ class DuplicateRules:
 
     checks: int = 10
     """How many of the best candidates are compared keypoint by keypoint."""
+
+    falls_off: float = 0.4
+    """Beside a copy, only candidates with this part of its score are compared at all."""
 
     inliers: int = 8
     """Keypoints that must move by one map for the local check to say near."""
@@ -56,7 +59,7 @@ class DuplicateRules:
     usual_neighbours: int = 10
     """How many of them make that mean."""
 
-    vector_similar: float = 0.75
+    vector_similar: float = 0.5
     """From here on two images are similar."""
 
 
@@ -93,11 +96,13 @@ def judge(
     look: Callable[[int], Evidence],
     *,
     hash_speaks: bool = True,
+    best: float = 0.0,
 ) -> list[Duplicate]:
     """The verdicts on candidates that are not exact copies; those that are nothing are left out.
 
     `look` compares the query with one stored picture, which takes some milliseconds: it is asked
-    about the few best that the hash and the vector do not settle.
+    about the few best that the hash and the vector do not settle. `best` is the score of a copy
+    that is known already.
     """
     found: list[Duplicate] = []
     checks = 0
@@ -105,11 +110,13 @@ def judge(
         bits = one.hash_bits if hash_speaks else None
         sure = bits is not None and bits <= rules.hash_sure and one.score >= rules.vector_objects
         evidence = None
-        if not sure and checks < rules.checks:
+        worth = _by_hash(one, rules) or one.score >= rules.falls_off * best
+        if not sure and worth and checks < rules.checks:
             checks += 1
             evidence = look(one.number)
         if sure or (evidence is not None and is_same_picture(evidence, rules)):
             tier: Tier = "near"
+            best = max(best, one.score)
         elif one.score >= rules.vector_similar:
             tier = "similar"
         else:
@@ -125,6 +132,15 @@ def is_same_picture(evidence: Evidence, rules: DuplicateRules) -> bool:
 
 def _promise(one: Candidate, rules: DuplicateRules) -> tuple[bool, float]:
     """What the local check should see first: near hashes, then near vectors."""
-    bits = [each for each in (one.hash_bits, one.part_bits) if each is not None]
-    by_hash = bool(bits) and min(bits) <= rules.hash_candidate
-    return not by_hash, float(min(bits)) if by_hash else -one.score
+    by_hash = _by_hash(one, rules)
+    return not by_hash, float(_bits(one)) if by_hash else -one.score
+
+
+def _by_hash(one: Candidate, rules: DuplicateRules) -> bool:
+    """Whether the hash of the whole or of a part brought it near."""
+    return _bits(one) <= rules.hash_candidate
+
+
+def _bits(one: Candidate) -> int:
+    """The fewest differing bits of the whole or of a part; all where neither is near."""
+    return min((each for each in (one.hash_bits, one.part_bits) if each is not None), default=256)

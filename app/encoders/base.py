@@ -48,6 +48,10 @@ class Encoder(Protocol):
     def copy_dim(self) -> int:
         """Length of the model's copy-detection vectors; 0 where it has none."""
 
+    @property
+    def copy_bank(self) -> FloatArray:
+        """`(m, copy_dim)` copy-detection vectors of unrelated photos, unit rows; maybe none."""
+
     def encode_pixels_full(self, pixels: FloatArray) -> FloatArray:
         """As `encode_pixels`, to `(n, dim + copy_dim)`: each part for itself of unit length."""
 

@@ -43,6 +43,12 @@ class DualEncoder:
         return self.copy_space.dim if self.copy_space and self.copy_tower else 0
 
     @property
+    def copy_bank(self) -> FloatArray:
+        """`(m, copy_dim)` copy-detection vectors of unrelated photos; none where it has none."""
+        space = self.copy_space
+        return space.bank if space and self.copy_tower else np.zeros((0, 0), dtype=np.float32)
+
+    @property
     def device(self) -> str:
         """Where the image graph runs."""
         return self.image_tower.device

@@ -183,7 +183,7 @@ def test_the_local_check_is_asked_only_where_hash_and_vector_leave_doubt() -> No
         Candidate(2, 0.0, 0.0, 10),  # the vector objects
         Candidate(3, 0.4, 0.4),  # only a vector
         Candidate(4, 0.95, 0.95, 200),  # alike, no more
-        Candidate(5, 0.1, 0.1, 90),
+        Candidate(5, 0.1, 0.1, 70),
     ]
     found = {one.number: one.tier for one in judge(candidates, RULES, look)}
     assert found == {1: "near", 3: "near", 4: "similar"}
@@ -191,7 +191,7 @@ def test_the_local_check_is_asked_only_where_hash_and_vector_leave_doubt() -> No
 
 
 def test_the_hash_of_a_flat_picture_has_no_say() -> None:
-    candidates = [Candidate(1, 0.5, 0.5, 0)]
+    candidates = [Candidate(1, 0.3, 0.3, 0)]
     assert judge(candidates, RULES, lambda _: NOTHING, hash_speaks=False) == []
 
 
@@ -204,6 +204,22 @@ def test_only_so_many_candidates_are_looked_at() -> None:
 
     judge([Candidate(n, 0.5, 0.5) for n in range(100)], RULES, look)
     assert len(asked) == RULES.checks
+
+
+def test_beside_a_copy_only_what_comes_near_it_is_looked_at() -> None:
+    asked: list[int] = []
+
+    def look(number: int) -> Evidence:
+        asked.append(number)
+        return Evidence(50, 1.0) if number == 1 else NOTHING
+
+    candidates = [Candidate(1, 0.9, 0.9), Candidate(2, 0.6, 0.6), Candidate(3, 0.2, 0.2)]
+    judge(candidates, RULES, look)
+    assert asked == [1, 2]
+    judge(candidates[2:], RULES, look)
+    assert asked == [1, 2, 3]
+    judge(candidates[2:], RULES, look, best=1.0)
+    assert asked == [1, 2, 3]
 
 
 def test_the_keeper_has_most_pixels_then_most_bytes_then_age() -> None:
