@@ -122,7 +122,6 @@ def main() -> None:
     shutil.copyfile(data.WORK / "text.onnx", text)  # the very file the head was trained against
     export_bank(BUILTIN_DIR / "background.npz")
     described = BUILTIN_DIR / "model.json"
-    before = json.loads(described.read_text(encoding="utf-8")) if described.is_file() else {}
     stated = {
         "name": "builtin",
         "dim": OUTPUT,
@@ -131,8 +130,6 @@ def main() -> None:
             "size": SIZE, "mean": MEAN, "std": STD, "fit": "squash", "interpolation": "bicubic",
         },
         "files": {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in (image, text)},
-        # Fitted by bench.score_model; kept until that is run again.
-        "score_model": before.get("score_model", {}),
     }  # fmt: skip
     described.write_text(json.dumps(stated, indent=2) + "\n", encoding="utf-8")
     for file in sorted(BUILTIN_DIR.iterdir()):

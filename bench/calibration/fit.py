@@ -172,7 +172,7 @@ def offsets(
     counted: NDArray[np.bool_],
     deviation: float = DEVIATION,
 ) -> NDArray[np.float64]:
-    """`(m, t)` logits and labels to `(t,)`: step 3, each tag's posterior mode by Newton's method."""
+    """`(m, t)` logits and labels to `(t,)`: step 3, posterior modes by Newton's method."""
     found = np.zeros(truth.shape[1])
     for _ in range(30):
         right = np.asarray(probabilities(logits + found.astype(np.float32)), dtype=np.float64)
