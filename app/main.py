@@ -37,6 +37,7 @@ from app.api.problems import add_handlers
 from app.batching.admission import Gate, WaitingGate
 from app.batching.batcher import Batcher
 from app.batching.fitting import FittingEncode
+from app.caches import caches_of
 from app.database import Database
 from app.editor import Editor
 from app.encoders.base import Encoder
@@ -134,6 +135,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
     report("打开图片索引", 0, 0)
     collection = images_of(settings, database, encoder)
     stack.callback(collection.save)
+    caches = caches_of(encoder.model_key, settings.cache_bytes, settings.redis_url, stack)
     tagger = Tagger(
         live=live,
         gate=Gate(settings.max_queue),
@@ -149,6 +151,8 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         collection=collection,
         fetch=fetcher_of(settings).fetch if settings.fetch_urls else None,
         observe=learning.observe,
+        seen=caches.seen,
+        answers=caches.answers,
     )
     editing = CarryingPool(EDITS_AT_ONCE, thread_name_prefix="edit")
     stack.callback(editing.shutdown)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.batching.cache import KnownImage, VectorCache
 from app.encoders.base import Encoder
 from app.intake.decode import DecodedImage, decode
 from app.intake.limits import Limits
@@ -25,7 +27,7 @@ class Pixels:
     """An image as the encoder takes it, with what the answer says about it.
 
     `facts` is there where the request asks about stored images. Of a stored image `facts` has
-    the vectors, and there are no `pixels`.
+    the vectors, and `known` those of a file that was seen before: then there are no `pixels`.
     """
 
     sha256: str
@@ -34,17 +36,33 @@ class Pixels:
     pixels: FloatArray | None
     decode_ms: float
     facts: FileFacts | StoredFacts | None = None
+    known: KnownImage | None = None
 
 
-def take_in(source: FileSource, limits: Limits, encoder: Encoder, *, facts: bool) -> Pixels:
-    """A file read, decoded and prepared; with `facts` fingerprinted too. Raises `ImageError`."""
+def take_in(
+    source: FileSource,
+    limits: Limits,
+    encoder: Encoder,
+    *,
+    facts: bool,
+    seen: VectorCache | None = None,
+) -> Pixels:
+    """A file read, decoded and prepared; with `facts` fingerprinted too. Raises `ImageError`.
+
+    A file whose vectors are in `seen` is not decoded, unless it must be fingerprinted.
+    """
     began = time.monotonic()
     data = source.read(limits)
+    if seen is not None and not facts:
+        digest = hashlib.sha256(data).hexdigest()
+        if known := seen.get(digest):
+            spent_ms = (time.monotonic() - began) * 1000
+            return Pixels(digest, known.width, known.height, None, spent_ms, known=known)
     image = decode(data, limits)
     pixels = encoder.prepare(image.image)
     spent_ms = (time.monotonic() - began) * 1000
-    known = _facts(image, len(data)) if facts else None
-    return Pixels(image.sha256, image.width, image.height, pixels, spent_ms, known)
+    prints = _facts(image, len(data)) if facts else None
+    return Pixels(image.sha256, image.width, image.height, pixels, spent_ms, prints)
 
 
 def look_up(source: StoredSource, collection: ImageCollection | None) -> Pixels:

@@ -136,6 +136,21 @@ class Settings(BaseSettings):
         le=20,
         description="一个完成通知最多尝试几次；间隔从 10 秒起逐次加倍，最长 1 小时。",
     )
+    cache_bytes: int = Field(
+        64 * MIB,
+        ge=0,
+        description=(
+            "内存缓存的字节上限：四分之三给图片向量（改词表后仍有效），四分之一给打标结果；"
+            "0 表示不缓存。"
+        ),
+    )
+    redis_url: str = Field(
+        "",
+        description=(
+            "多个进程共用的图片向量缓存，例如 `redis://127.0.0.1:6379/0`；留空则只用内存。"
+            "需要附加包 `redis`。"
+        ),
+    )
     request_timeout_s: float = Field(
         30.0, gt=0, description="一个请求的时限（秒）；超时回答 504，尚未编码的图片直接丢弃。"
     )

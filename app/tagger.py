@@ -17,42 +17,28 @@ from numpy.typing import NDArray
 
 from app.batching.admission import Gate, WaitingGate
 from app.batching.batcher import Batcher, Encoded, Priority
-from app.choice import (
-    Numbers,
-    Options,
-    TagHit,
-    choose,
-    nearest_misses,
-    numbers_of,
-    rows_of,
-    with_parents,
-)
+from app.batching.cache import KnownImage, ResultCache, VectorCache
+from app.choice import Options, rows_of
+from app.deciding import Tagged, decide
 from app.encoders.base import Encoder
 from app.errors import ImageError, RequestTimeoutError
 from app.intake.limits import Limits
 from app.intake.sources import Fetch, Source, StoredSource, UrlSource
 from app.pixels import Pixels, look_up, take_in
-from app.recall import Name, Recalled, StoredFacts, keep, recall, recall_others
+from app.recall import Name, StoredFacts, keep, recall, recall_others
 from app.recent import Seen
 from app.retag import tags_of
 from app.snapshot import Live, Snapshot
 from index.collection import ImageCollection
 from index.errors import ImageNotFoundError
 
+__all__ = ["Answer", "Problem", "Tagged", "Tagger"]
+
 FloatArray = NDArray[np.float32]
 T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class Tagged:
-    """What one image shows; `nearest_misses` is filled where no tag fits, `recalled` if asked."""
-
-    sha256: str
-    width: int
-    height: int
-    tags: tuple[TagHit, ...]
-    nearest_misses: tuple[TagHit, ...] = ()
-    recalled: Recalled | None = None
+# More images times tags than these take longer than the event loop may be kept from others.
+PAIRS_ON_THE_LOOP = 300_000
 
 
 @dataclass(frozen=True)
@@ -94,6 +80,8 @@ class Tagger:
     timeout_s: float
     collection: ImageCollection | None = None
     fetch: Fetch | None = None
+    seen: VectorCache | None = None
+    answers: ResultCache[Tagged] | None = None
     observe: Callable[[Sequence[Seen]], None] = ignore
 
     async def tag(
@@ -114,25 +102,24 @@ class Tagger:
         rows = rows_of(snapshot, options)
         facts = options.duplicates or options.index
         images, encoded = await self.encode(sources, facts=facts, priority=priority)
-        searching = time.monotonic()
         good = [image for image in images if isinstance(image, Pixels)]
         vectors = _stacked(encoded, self.encoder.dim)
-        similarities = snapshot.index.similarities(vectors, self.encoder.model_key)
-        calibrating = time.monotonic()
-        numbers = numbers_of(snapshot, vectors, similarities, options)
-        tagged = [
-            _decided(snapshot, image, n, rows, options)
-            for image, n in zip(good, numbers, strict=True)
-        ]
+        work = partial(
+            decide, snapshot, good, vectors, self.encoder.model_key, rows, options, self.answers
+        )
+        if len(good) * len(snapshot.tags) > PAIRS_ON_THE_LOOP:
+            decided = await asyncio.get_running_loop().run_in_executor(self.pool, work)
+        else:
+            decided = work()
         self.observe(_seen(good, encoded))
         stages = {
             "decode": max((image.decode_ms for image in good), default=0.0),
             "queue": max((one.queue_ms for one in encoded), default=0.0),
             "encode": max((one.encode_ms for one in encoded), default=0.0),
-            "search": (calibrating - searching) * 1000,
-            "calibrate": (time.monotonic() - calibrating) * 1000,
+            "search": decided.search_ms,
+            "calibrate": decided.calibrate_ms,
         }
-        found = iter(tagged)
+        found = iter(decided.tagged)
         results = tuple(i if isinstance(i, Problem) else next(found) for i in images)
         if options.duplicates or options.index:
             recalling = time.monotonic()
@@ -229,9 +216,15 @@ class Tagger:
         if isinstance(image.facts, StoredFacts):
             query = image.facts.query
             return Encoded(query.vector, 0.0, 0.0, query.copy_vector)
-        assert image.pixels is not None  # noqa: S101 - only a stored image has none
-        encoded = await self.batcher.encode(image.pixels, deadline, priority)
-        return _parted(encoded, self.encoder.dim)
+        if image.known is not None:
+            return Encoded(image.known.vector, 0.0, 0.0, image.known.copy_vector)
+        assert image.pixels is not None  # noqa: S101 - only those above have none
+        row = await self.batcher.encode(image.pixels, deadline, priority)
+        encoded = _parted(row, self.encoder.dim)
+        if self.seen is not None:
+            size = image.width, image.height
+            self.seen.put(image.sha256, KnownImage(*size, encoded.vector, encoded.copy_vector))
+        return encoded
 
     async def _take_in(self, source: Source, facts: bool) -> Pixels | Problem:
         """One source to prepared pixels, off the event loop."""
@@ -242,7 +235,9 @@ class Tagger:
             else:
                 if isinstance(source, UrlSource):
                     source = source.through(self.fetch)
-                work = partial(take_in, source, self.limits, self.encoder, facts=facts)
+                work = partial(
+                    take_in, source, self.limits, self.encoder, facts=facts, seen=self.seen
+                )
             return await loop.run_in_executor(self.pool, work)
         except (ImageError, ImageNotFoundError) as error:
             return Problem(error)
@@ -278,14 +273,3 @@ def _stacked(encoded: Sequence[Encoded], dim: int) -> FloatArray:
     if not encoded:
         return np.zeros((0, dim), dtype=np.float32)
     return np.stack([one.vector for one in encoded])
-
-
-def _decided(
-    snapshot: Snapshot, image: Pixels, numbers: Numbers, rows: NDArray[np.int64], options: Options
-) -> Tagged:
-    """The tags of one image, or its nearest misses."""
-    tags = choose(snapshot, numbers, rows, options.top_k, keep_parents=options.include_parents)
-    misses = () if tags else nearest_misses(snapshot, numbers, rows)
-    if options.include_parents:
-        tags = with_parents(snapshot, numbers, rows, tags)
-    return Tagged(image.sha256, image.width, image.height, tags, misses)

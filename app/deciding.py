@@ -1,0 +1,109 @@
+"""From the vectors of a request's images to their tags: search, calibrate, choose."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.batching.cache import ResultCache
+from app.choice import (
+    Numbers,
+    Options,
+    TagHit,
+    choose,
+    nearest_misses,
+    numbers_of,
+    with_parents,
+)
+from app.pixels import Pixels
+from app.recall import Recalled, StoredFacts
+from app.snapshot import Snapshot
+
+FloatArray = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+# An answer with its tags, and each of them: measured generously, strings are shared.
+ANSWER_BYTES = 500
+HIT_BYTES = 250
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """What one image shows; `nearest_misses` is filled where no tag fits, `recalled` if asked."""
+
+    sha256: str
+    width: int
+    height: int
+    tags: tuple[TagHit, ...]
+    nearest_misses: tuple[TagHit, ...] = ()
+    recalled: Recalled | None = None
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The answers in the order of the images, and how long the stages took."""
+
+    tagged: tuple[Tagged, ...]
+    search_ms: float
+    calibrate_ms: float
+
+
+def decide(
+    snapshot: Snapshot,
+    images: Sequence[Pixels],
+    vectors: FloatArray,
+    model_key: str,
+    rows: Rows,
+    options: Options,
+    answers: ResultCache[Tagged] | None = None,
+) -> Decided:
+    """Tags images by the `(m, d) float32` unit vectors of a model; `rows` are the tags asked for.
+
+    Answers given before, to the same file under the same vocabulary and options, are taken from
+    `answers`.
+    """
+    began = time.monotonic()
+    state = snapshot.revision, snapshot.calibration_generation
+    asked = replace(options, duplicates=False, index=False)
+    found: dict[int, Tagged] = {}
+    if answers is not None:
+        for at, image in enumerate(images):
+            # A stored image has the vectors of its day, not those of its file today.
+            known = None if _is_stored(image) else answers.get(state, image.sha256, asked)
+            if known is not None:
+                found[at] = known
+    left = [at for at in range(len(images)) if at not in found]
+    chosen = vectors[left]
+    similarities = snapshot.index.similarities(chosen, model_key)
+    searched = time.monotonic()
+    for at, numbers in zip(left, numbers_of(snapshot, chosen, similarities, options), strict=True):
+        image = images[at]
+        found[at] = _decided(snapshot, image, numbers, rows, options)
+        if answers is not None and not _is_stored(image):
+            hits = len(found[at].tags) + len(found[at].nearest_misses)
+            size = ANSWER_BYTES + HIT_BYTES * hits
+            answers.put(state, image.sha256, asked, found[at], size)
+    return Decided(
+        tuple(found[at] for at in range(len(images))),
+        (searched - began) * 1000,
+        (time.monotonic() - searched) * 1000,
+    )
+
+
+def _is_stored(image: Pixels) -> bool:
+    return isinstance(image.facts, StoredFacts)
+
+
+def _decided(
+    snapshot: Snapshot, image: Pixels, numbers: Numbers, rows: Rows, options: Options
+) -> Tagged:
+    """The tags of one image, or its nearest misses."""
+    tags = choose(snapshot, numbers, rows, options.top_k, keep_parents=options.include_parents)
+    misses = () if tags else nearest_misses(snapshot, numbers, rows)
+    if options.include_parents:
+        tags = with_parents(snapshot, numbers, rows, tags)
+    return Tagged(image.sha256, image.width, image.height, tags, misses)
