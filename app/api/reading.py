@@ -16,6 +16,7 @@ from app.api.schemas import ImageIn, OptionsIn, TagRequest
 from app.choice import Options
 from app.errors import InvalidRequestError
 from app.intake.sources import Base64Source, Source, StoredSource, UploadSource, UrlSource
+from app.recall import Name
 
 MAX_JSON_DEPTH = 16
 MAX_FORM_FIELDS = 16
@@ -27,6 +28,14 @@ class TagOrder:
 
     sources: tuple[Source, ...]
     options: Options
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """What images are stored under, where they are: uploads say what their file is called."""
+        return tuple(
+            Name(source=one.filename[:500] if isinstance(one, UploadSource) else "")
+            for one in self.sources
+        )
 
 
 @asynccontextmanager

@@ -63,7 +63,7 @@ async def tag(request: Request) -> Response:
         async with read_tag_order(request, service.max_images) as order:
             if order.options.index:
                 require(request, Role.EDIT)
-            work = service.tagger.tag(order.sources, order.options)
+            work = service.tagger.tag(order.sources, order.options, order.names)
             answer = await while_present(request, work)
     except ValidationError as error:
         return invalid_response(error.errors())
