@@ -4,7 +4,9 @@
 #   docker build --target cpu  -t tuqian .        基础依赖，无 torch
 #   docker build --target cuda -t tuqian:cuda .   clip 与 gpu；附加包 gpu 已含 clip 的全部内容，
 #                                                 且不带 faiss-cpu 与 onnxruntime，故单独安装它
+#   docker run -v tuqian:/data tuqian keys create 管理员 --role admin    先有密钥，对外监听才会启动
 #   docker run -p 8000:8000 -v tuqian:/data tuqian
+# 只在本机试用时可以不要密钥：-p 127.0.0.1:8000:8000 -e TUQIAN_ALLOW_ANONYMOUS=true
 # CUDA 的库随 torch 的软件包一起安装；主机只需驱动与 NVIDIA Container Toolkit（--gpus all）。
 
 ARG PYTHON_VERSION=3.11

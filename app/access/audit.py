@@ -60,14 +60,19 @@ def write_deed(connection: Connection, deed: Deed) -> None:
     connection.execute(
         insert(audit).values(
             at=datetime.now(timezone.utc),
-            actor=deed.actor[:MAX_ACTOR],
+            actor=_kept(deed.actor, MAX_ACTOR),
             key_id=deed.key_id,
             action=deed.action,
-            target=deed.target[:MAX_TARGET],
+            target=_kept(deed.target, MAX_TARGET),
             revision=deed.revision,
             request_id=deed.request_id,
         )
     )
+
+
+def _kept(text: str, limit: int) -> str:
+    """What a column takes of a text; PostgreSQL has no room for a zero character."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:limit]
 
 
 def _entry(row: Row[tuple[object, ...]]) -> Entry:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Collection
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 BEARER = "bearer "
+PORT = re.compile(r":[0-9]*$")
 
 
 class AccessControl:
@@ -82,7 +84,8 @@ class AccessControl:
         origin = headers.get("origin")
         if method in SAFE_METHODS or origin is None or origin in self._origins:
             return
-        if urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+        # An origin is a scheme and what stands in `Host`, without a path ("null" has neither).
+        if origin.lower().partition("://")[2] != headers.get("host", "").lower():
             raise ForbiddenError(
                 f"不接受来自网页 {origin[:200]} 的请求",
                 field="Origin",
@@ -130,8 +133,9 @@ def _from_here(headers: Headers) -> bool:
     """
     if any(name in headers for name in ("forwarded", "x-forwarded-for", "x-real-ip")):
         return False
-    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-    return is_loopback(host) or ("." not in host and ":" not in host)
+    host = PORT.sub("", headers.get("host", ""))
+    # A name without a dot is one of this network's, which no stranger's page can have.
+    return is_loopback(host) or re.fullmatch(r"[A-Za-z0-9_-]*", host) is not None
 
 
 def _sign(scope: Scope, name: str) -> None:

@@ -73,7 +73,7 @@ def _say(scope: Scope, status: int, spent_ms: float) -> None:
     level = logging.DEBUG if scope["path"] in QUIET and status < 400 else logging.INFO
     log.log(
         level,
-        "%(method)s %(path)s %(status)d %(ms).1f ms %(key)s",
+        "%(method)s %(path)s %(status)d %(ms).1f ms" + (" %(key)s" if fields["key"] else ""),
         fields,
         extra={"fields": fields},
     )

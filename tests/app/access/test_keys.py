@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.access.audit import AuditLog
+from app.access.audit import AuditLog, Deed
 from app.access.keys import fits, new_token, read_token
 from app.access.roles import Role
 from app.access.store import KeyStore
@@ -105,3 +105,11 @@ def test_use_adds_up_by_day(keys: KeyStore) -> None:
     assert keys.used(second) == {"k": 5, "j": 2}
     assert keys.used(first) == {"k": 3}
     assert keys.last_days() == {"k": second, "j": second}
+
+
+def test_whatever_a_caller_calls_itself_can_be_written_down(database: Database) -> None:
+    audit = AuditLog(database)
+    audit.write(Deed("a\0b" + "长" * 500, "修改标签", "/v1/" + "x" * 1000, revision=3))
+    (entry,) = audit.page()
+    assert entry.deed.actor.startswith("a\N{REPLACEMENT CHARACTER}b长")
+    assert (len(entry.deed.actor), len(entry.deed.target)) == (200, 500)

@@ -245,6 +245,10 @@ def test_without_any_key_this_machine_may_do_everything(
         {"Host": "evil.example"},
         {"Host": "127.0.0.1.evil.example:8000"},
         {"Host": "93.184.216.34"},
+        {"Host": "[2606:4700::1]:8000"},
+        {"Host": "["},
+        {"Host": "evil.example@127.0.0.1"},
+        {"Host": "127.0.0.1\\.evil.example"},
         {"X-Forwarded-For": "203.0.113.9"},
         {"Forwarded": "for=203.0.113.9"},
         {"X-Real-IP": "203.0.113.9"},
@@ -263,7 +267,12 @@ def test_a_page_of_another_site_cannot_send_a_form_without_a_key(
     new_client: Callable[..., TestClient],
 ) -> None:
     with new_client() as client:
-        for origin in ("https://evil.example", "null", "http://testserver.evil.example"):
+        for origin in (
+            "https://evil.example",
+            "null",
+            "http://[",
+            "http://testserver.evil.example",
+        ):
             sent = client.post("/v1/vocabulary/tags", json=NEW_TAG, headers={"Origin": origin})
             assert (sent.status_code, sent.json()["field"]) == (403, "Origin")
         own = {"Origin": "http://testserver"}
