@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import fields
 from pathlib import Path
 
 from PIL import Image
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 import vocab
 from app.encoders.base import Encoder, FloatArray
@@ -63,8 +65,10 @@ def score_model_of(encoder: Encoder) -> ScoreModel:
     if encoder.name != "builtin" or not path.is_file():
         return ScoreModel()
     try:
-        return TypeAdapter(ScoreModel, config=ConfigDict(extra="forbid")).validate_json(
-            path.read_bytes()
-        )
-    except ValidationError as error:
+        stated = json.loads(path.read_bytes())
+        unknown = set(stated) - {field.name for field in fields(ScoreModel)}
+        if unknown:
+            raise ModelFileError(f"{path} 有未知的项：{'、'.join(sorted(unknown))}")
+        return TypeAdapter(ScoreModel).validate_python(stated)
+    except ValueError as error:  # pydantic's too
         raise ModelFileError(f"{path} 无法使用：{error}") from error
