@@ -38,6 +38,9 @@ class DuplicateRules:
     vector_candidates: int = 20
     """How many of the nearest by vector are worth a look."""
 
+    vector_candidate: float = 0.2
+    """Below this a vector makes no image worth the local check."""
+
     checks: int = 10
     """How many of the best candidates are compared keypoint by keypoint."""
 
@@ -110,7 +113,8 @@ def judge(
         bits = one.hash_bits if hash_speaks else None
         sure = bits is not None and bits <= rules.hash_sure and one.score >= rules.vector_objects
         evidence = None
-        worth = _by_hash(one, rules) or one.score >= rules.falls_off * best
+        least = max(rules.vector_candidate, rules.falls_off * best)
+        worth = _by_hash(one, rules) or one.score >= least
         if not sure and worth and checks < rules.checks:
             checks += 1
             evidence = look(one.number)

@@ -195,6 +195,19 @@ def test_the_hash_of_a_flat_picture_has_no_say() -> None:
     assert judge(candidates, RULES, lambda _: NOTHING, hash_speaks=False) == []
 
 
+def test_what_is_hardly_alike_is_not_looked_at() -> None:
+    low = RULES.vector_candidate - 0.01
+    candidates = [Candidate(1, low, low), Candidate(2, low, low, RULES.hash_candidate)]
+    asked: list[int] = []
+
+    def look(number: int) -> Evidence:
+        asked.append(number)
+        return NOTHING
+
+    judge(candidates, RULES, look)
+    assert asked == [2]
+
+
 def test_only_so_many_candidates_are_looked_at() -> None:
     asked: list[int] = []
 
@@ -213,7 +226,7 @@ def test_beside_a_copy_only_what_comes_near_it_is_looked_at() -> None:
         asked.append(number)
         return Evidence(50, 1.0) if number == 1 else NOTHING
 
-    candidates = [Candidate(1, 0.9, 0.9), Candidate(2, 0.6, 0.6), Candidate(3, 0.2, 0.2)]
+    candidates = [Candidate(1, 0.9, 0.9), Candidate(2, 0.6, 0.6), Candidate(3, 0.3, 0.3)]
     judge(candidates, RULES, look)
     assert asked == [1, 2]
     judge(candidates[2:], RULES, look)
