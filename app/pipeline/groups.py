@@ -18,9 +18,9 @@ from app.recall import FileFacts, Name, new_image
 from index.collection import ImageCollection, Query
 from index.image_store import ImageStore
 
-# What two images of one chunk must have in common to be compared; of 256 bits at most so many
-# differ. Lower than what makes copies, and seldom reached by chance.
-LEAST_SIMILARITY = 0.2
+# What two images of one chunk must have in common to be compared once more; of 256 bits at most
+# so many differ. Of unrelated pairs of photos some 3 in 100 pass, so that few are.
+LEAST_SIMILARITY = 0.35
 MOST_BITS = 96
 
 
