@@ -31,20 +31,43 @@ def without_echoes(
     At most `most` rows, in the order given; the first is always among them. `tags` are centred
     (less the mean of the probe set) and need not be unit rows.
     """
-    norms = np.linalg.norm(tags, axis=1, keepdims=True)
-    directions = tags / np.maximum(norms, np.float32(1e-9))
-    similar = directions @ image
-    basis = np.zeros((0, tags.shape[1]), dtype=np.float32)
-    kept: list[int] = []
-    for row, direction in enumerate(directions):
-        if len(kept) == most:
+    kept = without_echoes_of_many(image[None], tags[None], np.asarray([len(tags)]), most)
+    return [int(row) for row in np.flatnonzero(kept[0])]
+
+
+def without_echoes_of_many(
+    images: FloatArray,
+    tags: FloatArray,
+    counts: NDArray[np.int64],
+    most: int,
+    least_share: float = LEAST_SHARE,
+) -> NDArray[np.bool_]:
+    """The same for `images (m, d)` with `tags (m, k, d)`, of which the first `counts (m,)` count.
+
+    `(m, k) bool`: which are kept. All images take their steps together, one kept tag a step. With
+    Q what the kept tags have not explained, 1 - P, all that is needed of x and the tags T is
+    T Q x and T Q T'.
+    """
+    norms = np.sqrt(np.einsum("mkd,mkd->mk", tags, tags))
+    directions = tags / np.maximum(norms, np.float32(1e-9))[:, :, None]
+    similar = (directions @ images[:, :, None])[:, :, 0]
+    left, between = similar.copy(), directions @ directions.transpose(0, 2, 1)
+    places = np.arange(tags.shape[1])
+    kept = np.zeros(similar.shape, dtype=bool)
+    waiting = places < counts[:, None]
+    active = np.flatnonzero(waiting.any(axis=1))
+    at = np.zeros(len(active), dtype=np.int64)
+    for _ in range(most):
+        if not len(active):
             break
-        explained = basis @ direction
-        if kept and similar[row] - (basis @ image) @ explained < least_share * similar[row]:
-            continue
-        kept.append(row)
-        rest = direction - basis.T @ explained
-        length = np.linalg.norm(rest)
-        if length > 1e-3:
-            basis = np.vstack([basis, rest / length])
+        kept[active, at] = True
+        square = between[active, at, at]
+        length = np.where(square > 1e-6, np.sqrt(np.maximum(square, 0)), np.inf)
+        new = between[active, :, at] / length[:, None]
+        left[active] -= (left[active, at] / length)[:, None] * new
+        between[active] -= new[:, :, None] * new[:, None, :]
+        telling = waiting[active] & (places > at[:, None])
+        telling &= left[active] >= least_share * similar[active]
+        some = telling.any(axis=1)
+        at, active = telling.argmax(axis=1)[some], active[some]
     return kept

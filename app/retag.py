@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
-
-from app.choice import Options, choose, numbers_of
+from app.choice_many import choose_many
 from app.snapshot import FloatArray, Snapshot
 from index.collection import ImageCollection
+from index.image_index import Numbers
 from index.images import Filters
 from index.tag_results import TagChanges, Tags
 
 # Vectors multiplied together: 512 images x 5,000 tags are 10 MB a matrix.
 IMAGES_AT_ONCE = 512
-TOP_K = 10
 
 
 @dataclass(frozen=True)
@@ -50,25 +50,35 @@ def retag(
     """
     numbers = collection.matching(filters)
     changes = TagChanges()
+    # One thread writes while the next images are multiplied: the disk and the processor both work.
+    with ThreadPoolExecutor(1, thread_name_prefix="retag") as writer:
+        waiting: deque[Future[TagChanges]] = deque()
+        for tagged in _tagged(snapshot, collection, numbers):
+            waiting.append(writer.submit(collection.replace_tags, snapshot.revision, tagged))
+            if len(waiting) > 1:
+                changes += waiting.popleft().result()
+                progress(changes.images, len(numbers))
+        for written in waiting:
+            changes += written.result()
+    progress(changes.images, len(numbers))
+    return _report(snapshot, changes)
+
+
+def _tagged(
+    snapshot: Snapshot, collection: ImageCollection, numbers: Numbers
+) -> Iterator[dict[int, Tags]]:
+    """The tags of the images of those numbers, some at a time."""
     for batch in collection.store.vectors(numbers.tolist()):
         for at in range(0, len(batch.numbers), IMAGES_AT_ONCE):
             part = slice(at, at + IMAGES_AT_ONCE)
             tags = tags_of(snapshot, batch.vectors[part])
-            tagged = dict(zip(batch.numbers[part].tolist(), tags, strict=True))
-            changes += collection.replace_tags(snapshot.revision, tagged)
-            progress(changes.images, len(numbers))
-    return _report(snapshot, changes)
+            yield dict(zip(batch.numbers[part].tolist(), tags, strict=True))
 
 
 def tags_of(snapshot: Snapshot, vectors: FloatArray) -> list[Tags]:
     """`(m, d)` unit vectors to the tags of each image, as `POST /v1/tag` would choose them."""
     similarities = snapshot.index.similarities(vectors, snapshot.model_key)
-    found: list[Tags] = []
-    for numbers in numbers_of(snapshot, vectors, similarities, Options()):
-        passed = np.flatnonzero(numbers.similarities >= numbers.thresholds)
-        hits = choose(snapshot, numbers, passed, TOP_K, keep_parents=False)
-        found.append(tuple((hit.tag.id, hit.confidence) for hit in hits))
-    return found
+    return choose_many(snapshot, vectors, similarities)
 
 
 def _report(snapshot: Snapshot, changes: TagChanges) -> RetagReport:

@@ -65,11 +65,13 @@ def replace_tags(
 def _present(connection: Connection, numbers: list[int]) -> dict[int, dict[str, float]]:
     """The tags of each content that is still there."""
     found: dict[int, dict[str, float]] = {}
+    columns = (image_tags.c.number, image_tags.c.tag_id, image_tags.c.confidence)
     for few in batches(numbers):
         still = select(images.c.number).where(images.c.number.in_(few))
-        found.update({number: {} for number in connection.scalars(still)})
-        for row in connection.execute(select(image_tags).where(image_tags.c.number.in_(few))):
-            found[row.number][row.tag_id] = row.confidence
+        found.update((number, {}) for number in connection.scalars(still).all())
+        tagged = select(*columns).where(image_tags.c.number.in_(few))
+        for number, tag, confidence in connection.execute(tagged).all():
+            found[number][tag] = confidence
     return found
 
 
