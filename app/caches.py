@@ -22,8 +22,10 @@ class Caches:
     shared: RedisStore | None = None
 
 
-def caches_of(space: str, max_bytes: int, redis_url: str, stack: ExitStack) -> Caches:
-    """Caches for vectors of one `space`: a model, and a way of decoding files.
+def caches_of(
+    model_key: str, decode: str, max_bytes: int, redis_url: str, stack: ExitStack
+) -> Caches:
+    """Caches for the vectors of one model and one way of decoding files.
 
     Raises as `RedisStore` does.
     """
@@ -33,5 +35,7 @@ def caches_of(space: str, max_bytes: int, redis_url: str, stack: ExitStack) -> C
     if not max_bytes and shared is None:
         return Caches()
     return Caches(
-        VectorCache(space, max_bytes * 3 // 4, shared), ResultCache(max_bytes // 4), shared
+        VectorCache(f"{model_key}:{decode}", max_bytes * 3 // 4, shared),
+        ResultCache(max_bytes // 4),
+        shared,
     )

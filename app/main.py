@@ -41,14 +41,16 @@ from app.caches import caches_of
 from app.database import Database
 from app.editor import Editor
 from app.encoders.base import Encoder
-from app.encoders.catalog import CATALOG, open_encoder
+from app.encoders.catalog import CATALOG
 from app.follower import Follower
 from app.intake.fetch import Fetcher
 from app.intake.limits import Limits
 from app.jobs.desk import desk_of
 from app.jobs.runner import Runner, start_runner
 from app.learning import bank_of, learning_of
+from app.loading import encoders_of
 from app.logs import CarryingPool
+from app.pixels import enough_side_of
 from app.recall import unrelated_of
 from app.scoring import score_model_of
 from app.settings import Settings, load_settings
@@ -96,19 +98,8 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
     report("打开数据库", 0, 0)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.database, stack)
-    report(f"加载模型 {settings.model}", 0, 0)
-    encoder = open_encoder(
-        settings.model,
-        models_dir=settings.models_dir,
-        device=settings.device,
-        precision=settings.precision,
-        threads=settings.threads,
-        hub=settings.model_hub,
-        checkpoint=settings.checkpoint,
-        runtime=settings.runtime,
-        progress=lambda done, total: report(f"下载模型 {settings.model}（字节）", done, total or 0),
-    )
-    stack.callback(encoder.close)
+    encoders = encoders_of(settings, stack, report)
+    encoder = encoders[0]
     live = Live()
     editor = vocabulary_of(settings, database, encoder, live, report)
     stack.callback(Follower(database.data_version, editor.catch_up).close)
@@ -124,7 +115,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         author_cap=settings.feedback_author_cap,
     )
     batcher = Batcher(
-        FittingEncode(encoder.encode_pixels_full),
+        [FittingEncode(one.encode_pixels_full) for one in encoders],
         max_batch=settings.max_batch,
         max_wait_ms=settings.max_wait_ms,
         max_queue=settings.max_queue,
@@ -135,7 +126,9 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
     report("打开图片索引", 0, 0)
     collection = images_of(settings, database, encoder)
     stack.callback(collection.save)
-    caches = caches_of(encoder.model_key, settings.cache_bytes, settings.redis_url, stack)
+    caches = caches_of(
+        encoder.model_key, settings.decode, settings.cache_bytes, settings.redis_url, stack
+    )
     tagger = Tagger(
         live=live,
         gate=Gate(settings.max_queue),
@@ -144,14 +137,13 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         encoder=encoder,
         batcher=batcher,
         pool=pool,
-        limits=Limits(
-            max_image_bytes=settings.max_image_bytes, max_image_pixels=settings.max_image_pixels
-        ),
+        limits=Limits(settings.max_image_bytes, settings.max_image_pixels),
         timeout_s=settings.request_timeout_s,
         collection=collection,
         fetch=fetcher_of(settings).fetch if settings.fetch_urls else None,
         observe=learning.observe,
         seen=caches.seen,
+        enough_side=enough_side_of(encoder, settings.decode),
         answers=caches.answers,
     )
     editing = CarryingPool(EDITS_AT_ONCE, thread_name_prefix="edit")

@@ -46,10 +46,12 @@ def take_in(
     *,
     facts: bool,
     seen: VectorCache | None = None,
+    enough_side: int | None = None,
 ) -> Pixels:
     """A file read, decoded and prepared; with `facts` fingerprinted too. Raises `ImageError`.
 
-    A file whose vectors are in `seen` is not decoded, unless it must be fingerprinted.
+    A file whose vectors are in `seen` is not decoded, and a large one decoded to `enough_side`
+    only (see `decode`), unless it must be fingerprinted: that looks at details.
     """
     began = time.monotonic()
     data = source.read(limits)
@@ -58,7 +60,7 @@ def take_in(
         if known := seen.get(digest):
             spent_ms = (time.monotonic() - began) * 1000
             return Pixels(digest, known.width, known.height, None, spent_ms, known=known)
-    image = decode(data, limits)
+    image = decode(data, limits, None if facts else enough_side)
     pixels = encoder.prepare(image.image)
     spent_ms = (time.monotonic() - began) * 1000
     prints = _facts(image, len(data)) if facts else None
@@ -79,3 +81,11 @@ def _facts(image: DecodedImage, size: int) -> FileFacts:
     """What the stored images are asked with."""
     print_ = fingerprint(np.asarray(image.image))
     return FileFacts(image.sha256, image.width, image.height, image.format, size, print_)
+
+
+def enough_side_of(encoder: Encoder, decode: str) -> int | None:
+    """What `take_in` may decode to: where it is `fast`, twice what the model takes.
+
+    So resizing still has pixels to smooth over. `None`, for `exact`, is everything there is.
+    """
+    return 2 * encoder.input_size if decode == "fast" else None

@@ -39,7 +39,11 @@ class Settings(BaseSettings):
         "modelscope", description="从哪里下载权重：`modelscope` 或 `huggingface`。"
     )
     device: str = Field(
-        "auto", description="运行设备：`auto`（有 GPU 就用）、`cpu`、`cuda` 或 `cuda:1`。"
+        "auto",
+        description=(
+            "运行设备：`auto`（有 GPU 就用）、`cpu`、`cuda`、`cuda:1` 或 `tensorrt`；"
+            "多块 GPU 写成 `cuda:0,cuda:1`，每块一个编码线程。"
+        ),
     )
     precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = Field(
         "auto",
@@ -93,6 +97,13 @@ class Settings(BaseSettings):
     )
     fetch_timeout_s: float = Field(
         10.0, gt=0, le=600, description="下载一张图的总时限（秒），含域名解析与跳转。"
+    )
+    decode: Literal["fast", "exact"] = Field(
+        "fast",
+        description=(
+            "`fast`：大 JPEG 直接解码成 1/2、1/4 或 1/8（仍不小于模型输入的两倍），向量几乎不变；"
+            "`exact`：完整解码，预处理与 cn_clip 逐位相同。"
+        ),
     )
     decode_threads: int = Field(
         0, ge=0, le=1024, description="解码图片的线程数；0 表示与 CPU 核数相同。"

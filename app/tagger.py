@@ -81,6 +81,7 @@ class Tagger:
     collection: ImageCollection | None = None
     fetch: Fetch | None = None
     seen: VectorCache | None = None
+    enough_side: int | None = None
     answers: ResultCache[Tagged] | None = None
     observe: Callable[[Sequence[Seen]], None] = ignore
 
@@ -236,7 +237,13 @@ class Tagger:
                 if isinstance(source, UrlSource):
                     source = source.through(self.fetch)
                 work = partial(
-                    take_in, source, self.limits, self.encoder, facts=facts, seen=self.seen
+                    take_in,
+                    source,
+                    self.limits,
+                    self.encoder,
+                    facts=facts,
+                    seen=self.seen,
+                    enough_side=self.enough_side,
                 )
             return await loop.run_in_executor(self.pool, work)
         except (ImageError, ImageNotFoundError) as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -69,7 +70,7 @@ async def tag(request: Request) -> Response:
         return invalid_response(error.errors())
     except CallerLeftError:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    return _json(render(answer), answer.stages_ms)
+    return _json(lambda: render(answer), answer.stages_ms)
 
 
 @router.post(
@@ -104,7 +105,8 @@ async def predict(request: Request) -> Response:
     (result,) = answer.results
     if isinstance(result, Problem):
         raise result.error
-    return _json(PredictResponse(labels=[hit.tag.name for hit in result.tags]), answer.stages_ms)
+    labels = [hit.tag.name for hit in result.tags]
+    return _json(lambda: PredictResponse(labels=labels), answer.stages_ms)
 
 
 def render(answer: Answer) -> TagResponse:
@@ -176,9 +178,15 @@ def hit_members(hit: TagHit) -> dict[str, Any]:
     }
 
 
-def _json(body: TagResponse | PredictResponse, stages_ms: Mapping[str, float]) -> Response:
+def _json(
+    make: Callable[[], TagResponse | PredictResponse], stages_ms: Mapping[str, float]
+) -> Response:
+    """The body that `make` builds, and the stages with that of building it."""
+    began = time.monotonic()
+    body = make().model_dump_json(exclude_none=True)
+    stages_ms = {**stages_ms, "render": (time.monotonic() - began) * 1000}
     return Response(
-        body.model_dump_json(exclude_none=True),
+        body,
         media_type="application/json",
         headers={"Server-Timing": server_timing(stages_ms)},
     )

@@ -38,6 +38,10 @@ class Encoder(Protocol):
     def device(self) -> str:
         """Where the graph runs, such as `cpu` or `cuda:0`."""
 
+    @property
+    def input_size(self) -> int:
+        """Height and width, in pixels, of what the image tower takes."""
+
     def prepare(self, image: Image.Image) -> FloatArray:
         """`(3, height, width) float32` pixels of one RGB image, as the image tower takes them."""
 

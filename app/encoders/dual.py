@@ -49,6 +49,11 @@ class DualEncoder:
         return space.bank if space and self.copy_tower else np.zeros((0, 0), dtype=np.float32)
 
     @property
+    def input_size(self) -> int:
+        """Height and width of the prepared pixels."""
+        return self.preprocessing.size
+
+    @property
     def device(self) -> str:
         """Where the image graph runs."""
         return self.image_tower.device

@@ -47,8 +47,11 @@ class DecodedImage:
     sha256: str
 
 
-def decode(data: bytes, limits: Limits) -> DecodedImage:
+def decode(data: bytes, limits: Limits, enough_side: int | None = None) -> DecodedImage:
     """Decodes a file's first image; safe to call from several threads.
+
+    A JPEG may come out as a half, quarter or eighth whose sides are at least `enough_side` pixels
+    where that is given: the decoder then leaves out the work for what would be thrown away.
 
     Raises `EmptyImageError`, `UnsupportedImageError`, `ImageTooLargeError` or
     `CorruptImageError`, whatever the bytes are.
@@ -66,7 +69,8 @@ def decode(data: bytes, limits: Limits) -> DecodedImage:
     with _failures_of(form, "文件不完整，或内容已损坏"):
         if form is JPEG:
             # Decodes straight to a half, quarter or eighth where that is still large enough.
-            opened.draft(None, (limits.working_side, limits.working_side))
+            side = min(enough_side or limits.working_side, limits.working_side)
+            opened.draft(None, (side, side))
         drafted = opened.size != declared
         opened.load()
         # A HEIC file says its true size only now.

@@ -17,6 +17,7 @@ from tests.app.conftest import PHOTOS
 
 CAT = PathSource(PHOTOS / "cat.jpg")
 TIGER = PathSource(PHOTOS / "tiger.jpg")
+EVERYTHING = Options(min_confidence=0.0, top_k=100, distinct=False, include_parents=True)
 
 
 class Counting:
@@ -74,7 +75,7 @@ def test_other_options_are_another_answer_from_the_same_vectors(
     tagger: Tagger, counting: Counting
 ) -> None:
     ask(tagger, CAT)
-    everything = ask(tagger, CAT, options=Options(min_confidence=0.0, top_k=100, distinct=False))
+    everything = ask(tagger, CAT, options=EVERYTHING)
     (result,) = everything.results
     assert isinstance(result, Tagged)
     assert len(result.tags) == len(tagger.live.current().tags)

@@ -80,6 +80,7 @@ def test_the_stages_leave_in_a_server_timing_header(client: TestClient, cat: byt
         "encode",
         "search",
         "calibrate",
+        "render",
     ]
 
 

@@ -221,6 +221,17 @@ def test_a_huge_jpeg_is_reduced_while_it_is_read_but_says_its_true_size(write: A
     assert colour_at(decoded.image, 50, 50) == pytest.approx((0, 128, 128), abs=3)
 
 
+@pytest.mark.parametrize("enough", [50, 130, 260, 5000])
+def test_a_jpeg_is_decoded_to_what_is_enough_and_never_to_less(write: Any, enough: int) -> None:
+    data = write(Image.new("RGB", (1200, 800), "teal"), "JPEG")
+    decoded = decode(data, LIMITS, enough)
+    assert (decoded.width, decoded.height) == (1200, 800)
+    assert decoded.image.size == {50: (150, 100), 130: (300, 200), 260: (600, 400)}.get(
+        enough, (1200, 800)
+    )
+    assert decode(data, LIMITS).image.size == (1200, 800)
+
+
 def test_bands_of_a_reduced_image_join_without_a_seam(write: Any) -> None:
     rows = np.linspace(0, 255, 3001).astype(np.uint8)
     image = Image.fromarray(np.repeat(rows[:, None], 1501, axis=1))
