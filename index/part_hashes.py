@@ -7,6 +7,8 @@ import numpy as np
 import pdqhash
 from numpy.typing import NDArray
 
+from index.seams import pasted_rectangles
+
 Grey = NDArray[np.uint8]
 Hashes = NDArray[np.uint8]
 
@@ -30,7 +32,7 @@ def turned_hashes(grey: Grey) -> Hashes:
 
 
 def part_hashes(grey: Grey, least_quality: int) -> Hashes:
-    """`(m, 32) uint8`: the halves and quarters of which a collage would be made.
+    """`(m, 32) uint8`: halves and quarters, as in a collage, and rectangles that look pasted in.
 
     Parts so flat that their hash says nothing are left out.
     """
@@ -40,6 +42,8 @@ def part_hashes(grey: Grey, least_quality: int) -> Hashes:
     whole = slice(None)
     places = [(whole, column) for column in columns] + [(row, whole) for row in rows]
     places += [(row, column) for row in rows for column in columns]
+    pasted = pasted_rectangles(grey)
+    places += [(slice(top, low), slice(left, right)) for left, top, right, low in pasted]
     found = []
     for place in places:
         part = grey[place]
