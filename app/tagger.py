@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from app.batching.admission import Gate, WaitingGate
 from app.batching.batcher import Batcher, Encoded, Priority
 from app.batching.cache import KnownImage, ResultCache, VectorCache
-from app.choice import Options, rows_of
-from app.deciding import Tagged, decide
+from app.choice import Options, Rows, rows_of
+from app.deciding import Decided, Tagged, decide
 from app.encoders.base import Encoder
 from app.errors import ImageError, RequestTimeoutError
 from app.intake.limits import Limits
@@ -29,6 +29,7 @@ from app.recall import Name, StoredFacts, keep, recall, recall_others
 from app.recent import Seen
 from app.retag import tags_of
 from app.snapshot import Live, Snapshot
+from app.together import all_of
 from index.collection import ImageCollection
 from index.errors import ImageNotFoundError
 
@@ -102,30 +103,25 @@ class Tagger:
         snapshot = self.live.current()
         rows = rows_of(snapshot, options)
         facts = options.duplicates or options.index
-        images, encoded = await self.encode(sources, facts=facts, priority=priority)
-        good = [image for image in images if isinstance(image, Pixels)]
-        vectors = _stacked(encoded, self.encoder.dim)
-        work = partial(
-            decide, snapshot, good, vectors, self.encoder.model_key, rows, options, self.answers
-        )
-        if len(good) * len(snapshot.tags) > PAIRS_ON_THE_LOOP:
-            decided = await asyncio.get_running_loop().run_in_executor(self.pool, work)
-        else:
-            decided = work()
-        self.observe(_seen(good, encoded))
-        stages = {
-            "decode": max((image.decode_ms for image in good), default=0.0),
-            "queue": max((one.queue_ms for one in encoded), default=0.0),
-            "encode": max((one.encode_ms for one in encoded), default=0.0),
-            "search": decided.search_ms,
-            "calibrate": decided.calibrate_ms,
-        }
-        found = iter(decided.tagged)
-        results = tuple(i if isinstance(i, Problem) else next(found) for i in images)
-        if options.duplicates or options.index:
-            recalling = time.monotonic()
-            results = await self._recalled(images, encoded, results, options, names, snapshot)
-            stages["recall"] = (time.monotonic() - recalling) * 1000
+        async with self._place(len(sources), priority):
+            deadline = time.monotonic() + self.timeout_s
+            work = self._encode(sources, deadline, facts, priority)
+            images, encoded = await self._in_time(work, deadline)
+            decided = await self._decided(snapshot, images, encoded, rows, options)
+            stages = {
+                "decode": max((i.decode_ms for i in images if isinstance(i, Pixels)), default=0.0),
+                "queue": max((one.queue_ms for one in encoded), default=0.0),
+                "encode": max((one.encode_ms for one in encoded), default=0.0),
+                "search": decided.search_ms,
+                "calibrate": decided.calibrate_ms,
+            }
+            found = iter(decided.tagged)
+            results = tuple(i if isinstance(i, Problem) else next(found) for i in images)
+            if options.duplicates or options.index:
+                recalling = time.monotonic()
+                asked = self._recalled(images, encoded, results, options, names, snapshot)
+                results = await self._in_time(asked, deadline)
+                stages["recall"] = (time.monotonic() - recalling) * 1000
         return Answer(self.encoder.name, snapshot.revision, results, stages)
 
     async def embed(self, sources: Sequence[Source]) -> dict[str, FloatArray]:
@@ -154,7 +150,7 @@ class Tagger:
         """
         async with self._place(len(sources), priority):
             deadline = time.monotonic() + self.timeout_s
-            return await self._in_time(self._encode(sources, deadline, facts, priority))
+            return await self._in_time(self._encode(sources, deadline, facts, priority), deadline)
 
     @asynccontextmanager
     async def _place(self, images: int, priority: Priority) -> AsyncIterator[None]:
@@ -165,6 +161,27 @@ class Tagger:
         else:
             with self.gate.place(images):
                 yield
+
+    async def _decided(
+        self,
+        snapshot: Snapshot,
+        images: Sequence[Pixels | Problem],
+        encoded: Sequence[Encoded],
+        rows: Rows,
+        options: Options,
+    ) -> Decided:
+        """The tags of the images that are pixels, off the event loop where there are many pairs."""
+        good = [image for image in images if isinstance(image, Pixels)]
+        vectors = _stacked(encoded, self.encoder.dim)
+        work = partial(
+            decide, snapshot, good, vectors, self.encoder.model_key, rows, options, self.answers
+        )
+        if len(good) * len(snapshot.tags) > PAIRS_ON_THE_LOOP:
+            decided = await asyncio.get_running_loop().run_in_executor(self.pool, work)
+        else:
+            decided = work()
+        self.observe(_seen(good, encoded))
+        return decided
 
     async def _recalled(
         self,
@@ -198,9 +215,10 @@ class Tagger:
             found[at] = replace(result, recalled=seen)
         return tuple(found)
 
-    async def _in_time(self, work: Awaitable[T]) -> T:
+    async def _in_time(self, work: Awaitable[T], deadline: float) -> T:
+        """The work's result; what the thread pool has begun it also ends, though nobody waits."""
         try:
-            return await asyncio.wait_for(work, self.timeout_s)
+            return await asyncio.wait_for(work, max(0.0, deadline - time.monotonic()))
         except asyncio.TimeoutError as error:  # its own class until Python 3.11
             raise RequestTimeoutError(f"处理用时超过 {self.timeout_s:g} 秒") from error
 
@@ -208,9 +226,9 @@ class Tagger:
         self, sources: Sequence[Source], deadline: float, facts: bool, priority: Priority
     ) -> tuple[list[Pixels | Problem], list[Encoded]]:
         """Every source as pixels or a problem, and the vectors of those that are pixels."""
-        images = await _all(self._take_in(source, facts) for source in sources)
+        images = await all_of(self._take_in(source, facts) for source in sources)
         good = [image for image in images if isinstance(image, Pixels)]
-        return images, await _all(self._vector_of(image, deadline, priority) for image in good)
+        return images, await all_of(self._vector_of(image, deadline, priority) for image in good)
 
     async def _vector_of(self, image: Pixels, deadline: float, priority: Priority) -> Encoded:
         """The image's vectors: those kept of a stored one, else by the encoder."""
@@ -248,16 +266,6 @@ class Tagger:
             return await loop.run_in_executor(self.pool, work)
         except (ImageError, ImageNotFoundError) as error:
             return Problem(error)
-
-
-async def _all(work: Iterable[Awaitable[T]]) -> list[T]:
-    """Results in order; when one fails or the caller leaves, the others are given up too."""
-    tasks = [asyncio.ensure_future(one) for one in work]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 def _parted(encoded: Encoded, dim: int) -> Encoded:

@@ -1,6 +1,7 @@
 """The read path over real parts: the built-in model and a small vocabulary."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -26,6 +27,7 @@ from app.errors import (
 from app.intake.sources import PathSource, Source, UploadSource
 from app.snapshot import Live
 from app.tagger import Answer, Problem, Tagged, Tagger
+from index.collection import ImageCollection
 from tests.app.conftest import PHOTOS
 
 CAT = PathSource(PHOTOS / "cat.jpg")
@@ -183,6 +185,24 @@ def test_a_request_over_its_time_is_given_up_and_gives_its_place_back(tagger: Ta
     assert time.monotonic() - began < 5
     assert gate.inside == 0
     assert all(future.cancelled() for future in waiting)
+
+
+def test_looking_for_duplicates_is_part_of_the_time_a_request_has(tagger: Tagger) -> None:
+    released = threading.Event()
+
+    class Slow:
+        def duplicates(self, *_: object) -> list[object]:
+            released.wait(20)
+            return []
+
+    gate = Gate(5)
+    slow = replace(tagger, collection=cast(ImageCollection, Slow()), gate=gate, timeout_s=3.0)
+    try:
+        with pytest.raises(RequestTimeoutError):
+            ask(slow, [CAT], Options(duplicates=True))
+        assert gate.inside == 0
+    finally:
+        released.set()
 
 
 def test_a_failing_encoder_fails_the_request_and_gives_its_place_back(tagger: Tagger) -> None:
