@@ -13,6 +13,7 @@ from typing import Any
 
 from app.errors import CollectionError, RunMismatchError
 from app.pipeline.rows import Row, from_json, to_json
+from index.errors import StorageFullError
 
 FILE = "progress.db"
 NAMES_AT_ONCE = 10_000
@@ -102,7 +103,7 @@ class Checkpoint:
             start += len(found)
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Keeps the next rows, all or none."""
+        """Keeps the next rows, all or none. Raises `StorageFullError`."""
         first = self.done
         with self._writing():
             self._file.executemany(
@@ -150,10 +151,16 @@ class Checkpoint:
             self._file.execute("BEGIN IMMEDIATE")
             try:
                 yield
-            except BaseException:
-                self._file.execute("ROLLBACK")
+                self._file.execute("COMMIT")
+            except BaseException as error:
+                if self._file.in_transaction:
+                    self._file.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError) and "is full" in str(error):
+                    raise StorageFullError(
+                        "磁盘空间不足，已完成的部分没有丢",
+                        remedy="清理磁盘后再次运行同一条命令，接着做。",
+                    ) from error
                 raise
-            self._file.execute("COMMIT")
 
 
 def folder_of(result: Path) -> Path:

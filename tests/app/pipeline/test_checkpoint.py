@@ -10,6 +10,7 @@ import pytest
 from app.errors import CollectionError, RunMismatchError
 from app.pipeline.checkpoint import FILE, Checkpoint, folder_of, open_checkpoint
 from app.pipeline.rows import Row, RowProblem, RowTag
+from index.errors import StorageFullError
 
 FACTS = {"source": {"folder": "a"}, "model_key": "m", "revision": 7, "options": {"precision": 0.9}}
 GOOD = Row("猫.jpg", "ab", 3, 2, (RowTag("t1", "猫", 0.5),), leader=0, tie="first")
@@ -82,6 +83,21 @@ def test_a_run_goes_on_with_what_it_began_with_or_not_at_all(
         progress.begin(FACTS | change)
     assert "--restart" in str(refused.value.remedy)
     progress.begin(FACTS)
+    progress.close()
+
+
+def test_a_full_disk_costs_the_rows_of_one_chunk_and_no_others(folder: Path) -> None:
+    progress = Checkpoint(folder)
+    progress.add([GOOD])
+    (pages,) = progress._file.execute("PRAGMA page_count").fetchone()
+    progress._file.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StorageFullError) as full:
+        progress.add([Row("x" * 1000)] * 100)
+    assert "接着做" in str(full.value.remedy)
+    assert progress.done == 1
+    progress._file.execute("PRAGMA max_page_count = 1000000")
+    progress.add([BAD])
+    assert [row for row, _ in progress.rows()] == [GOOD, BAD]
     progress.close()
 
 
