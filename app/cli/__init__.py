@@ -15,7 +15,7 @@ from app import console as show
 from app.api.context import Service
 from app.api.tag import render
 from app.choice import Options
-from app.cli import images, jobs, keys, models, quality, vocabulary
+from app.cli import bench, images, jobs, keys, models, quality, vocabulary
 from app.cli.remote import API_KEY
 from app.cli.run import run
 from app.doctor import examine, summary
@@ -45,6 +45,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.command()(images.retag)
 app.command()(run)
+app.command()(bench.bench)
 app.command()(quality.calibrate)
 app.command()(quality.evaluate)
 
