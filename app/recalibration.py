@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -53,7 +54,9 @@ class Recalibration:
         self._debounce_s = debounce_s
         self._change = 0
         self._shifts: dict[str, Shift] = {}
-        self._known: Snapshot | None = None
+        # Of the snapshot last looked at only what is needed: held on to, it would outlive its use.
+        self._known: weakref.ref[Snapshot] | None = None
+        self._judged: dict[str, Tag | None] = {}
         self._looking = threading.Lock()
         self._woken = threading.Event()
         self._stopping = threading.Event()
@@ -80,7 +83,7 @@ class Recalibration:
         """Weighs what changed since the last look; True where a snapshot was published."""
         with self._looking:
             change = self._judgements.change()
-            if change == self._change and self._editor.live.current() is self._known:
+            if change == self._change and self._knows(self._editor.live.current()):
                 return False
             with self._editor.turn():
                 published = self._bring_up_to_date(self._editor.live.current())
@@ -98,21 +101,24 @@ class Recalibration:
             fresh = self._editor.measure.calibrate(base.index.vectors, base.tags)
             made = replace(base, calibration=fresh)
             self._shifts = self._weighed(made, self._judgements.changed_since(0))
+            self._judged = {}  # whatever is edited next, all that was judged is weighed again
             self._publish(made)
         log.info("measured %d tags with a bank of %d images", len(base.tags), len(bank))
 
     def _bring_up_to_date(self, live: Snapshot) -> bool:
         """Weighs the tags that were judged or edited, and publishes where a shift moved."""
         concerned = set(self._judgements.changed_since(self._change if self._known else 0))
-        if self._known is not None and live is not self._known:
-            concerned |= _edited(self._known, live, self._judgements.changed_since(0))
-        self._shifts = {
-            tag: shift
-            for tag, shift in self._shifts.items()
-            if tag not in concerned and tag in live.positions
-        } | self._weighed(live, concerned)
+        judged = self._judged
+        if not self._knows(live):
+            judged = {tag: _tag(live, tag) for tag in self._judgements.changed_since(0)}
+            concerned |= {tag for tag, now in judged.items() if now != self._judged.get(tag)}
+        weighed = self._weighed(live, concerned)
+        kept = {tag: s for tag, s in self._shifts.items() if tag not in concerned}
+        # Only now: where weighing failed, the next look has it all to do again.
+        self._shifts = {tag: s for tag, s in kept.items() if tag in live.positions} | weighed
+        self._judged = judged
         if np.array_equal(_shifts_of(live, self._shifts), live.calibration.shift):
-            self._known = live
+            self._known = weakref.ref(live)
             return False
         self._publish(live)
         return True
@@ -121,7 +127,11 @@ class Recalibration:
         shift = _shifts_of(base, self._shifts)
         made = recalibrated(base, replace(base.calibration, shift=shift))
         self._editor.live.publish(made)
-        self._known = made
+        self._known = weakref.ref(made)
+
+    def _knows(self, live: Snapshot) -> bool:
+        """Whether it is the snapshot that was last looked at."""
+        return self._known is not None and self._known() is live
 
     def _weighed(self, snapshot: Snapshot, tag_ids: Iterable[str]) -> dict[str, Shift]:
         """What the judgements say of these tags, of those that are active."""
@@ -183,11 +193,6 @@ def _shifts_of(snapshot: Snapshot, shifts: Mapping[str, Shift]) -> FloatArray:
         if row is not None:
             found[row] = shift.value
     return found
-
-
-def _edited(before: Snapshot, after: Snapshot, judged: Iterable[str]) -> set[str]:
-    """The judged tags that are not the same in both snapshots."""
-    return {tag for tag in judged if _tag(before, tag) != _tag(after, tag)}
 
 
 def _tag(snapshot: Snapshot, tag_id: str) -> Tag | None:
