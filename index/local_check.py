@@ -6,6 +6,7 @@ keypoints where they were.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,3 +135,27 @@ def _agreement(a: Grey, b: Grey, matrix: NDArray[np.float64]) -> float:
             product = float(((x - x.mean()) * (y - y.mean())).mean())
             same += product > BLOCK_CORRELATION * max(spread[0] * spread[1], 1e-6)
     return same / textured if textured else 0.0
+
+
+class Look:
+    """One query picture, beside any stored one; its keypoints are found when first needed."""
+
+    def __init__(self, grey: Grey, enough: Callable[[Evidence], bool], *, mirrors: bool):
+        """`enough` says of what evidence the mirror need not be tried, `mirrors` whether it is."""
+        self._grey = grey
+        self._enough = enough
+        self._mirrors = mirrors
+        self._ways: list[Features] = []  # as it is, then in the mirror
+
+    def at(self, stored: Features | None) -> Evidence:
+        """The better evidence of the query and its mirror; none where the picture is gone."""
+        if stored is None:
+            return NOTHING
+        if not self._ways:
+            self._ways.append(features(self._grey))
+        evidence = compare(stored, self._ways[0])
+        if self._enough(evidence) or not self._mirrors:
+            return evidence
+        if len(self._ways) == 1:
+            self._ways.append(mirrored(self._ways[0]))
+        return max(evidence, compare(stored, self._ways[1]), key=lambda one: one.inliers)
