@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import replace
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from vocab.quality_page import quality_page
+from vocab.quality_pictures import quality_pictures
 from vocab.quality_report import Measured, QualityReport, Subject, as_json, quality_report
 
 SUBJECT = Subject("photos.jsonl", "tiny", "tiny-1", 3, {"没有": 2}, {"bad.jpg": "图片为空"})
@@ -101,3 +104,23 @@ def test_a_tag_that_is_right_nowhere_has_no_figures_but_a_row() -> None:
     found = quality_report(SUBJECT, replace(numbers, truth=truth), samples=10)
     assert as_json(found)["tags"][0]["ap"] is None
     assert "标签0" in quality_page(found)
+
+
+def test_what_is_taken_for_what_is_on_the_page() -> None:
+    numbers = measured(0)
+    truth, served = np.zeros_like(numbers.truth), np.zeros_like(numbers.served)
+    truth[:4, 1], served[:4, 0] = True, True
+    found = quality_report(SUBJECT, replace(numbers, truth=truth, served=served), samples=10)
+    (one,) = found.confusions
+    assert (one.given, one.meant, one.images, one.wrong) == ("标签0", "标签1", 4, 4)
+    assert "容易混淆的标签" in quality_page(found)
+
+
+def test_the_pictures_are_png_files_and_the_same_each_time() -> None:
+    pictures = quality_pictures(report())
+    assert set(pictures) == {"reliability.png", "coverage.png", "ap.png"}
+    for made in pictures.values():
+        with Image.open(io.BytesIO(made)) as picture:
+            assert picture.format == "PNG"
+            assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 3
+    assert quality_pictures(report()) == pictures
