@@ -1,4 +1,4 @@
-"""How soon a judgement is in the answers: a real service, the starter vocabulary, the built-in model.
+"""How soon a judgement is in the answers: a real service with its starter vocabulary and model.
 
 Why: the promise is a second. What is right: the same photo's confidence for the judged tag has
 fallen, and after DELETE it is to the last digit what it was. Time runs from the answer to
