@@ -8,12 +8,13 @@ import json
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.fixtures.collection_files import jpeg, write_folder
 from tests.fixtures.running import ROOT, prepare
@@ -31,14 +32,16 @@ def original(copy: int) -> int:
     return 1 + 7 * (copy // 14)
 
 
-def command(data_dir: Path, photos: Path, out: Path) -> subprocess.Popen[bytes]:
+def command(
+    data_dir: Path, photos: Path, out: Path, said: int | IO[bytes] = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     arguments = ["run", str(photos), "--out", str(out), "--batch", "4"]
     return subprocess.Popen(
         [sys.executable, "tests/fixtures/tiny_serve.py", str(data_dir), *arguments],
         cwd=ROOT,
         env=os.environ | {"TUQIAN_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=said,
     )
 
 
@@ -51,14 +54,20 @@ def kept(partial: Path, copy: Path) -> dict[int, str]:
     return rows
 
 
-def wait_for_growth(process: subprocess.Popen[bytes], log: Path, by: int) -> bool:
-    """Waits until the progress has grown; False where the process ended before."""
-    before = log.stat().st_size if log.exists() else 0
+def wait_for_writes(process: subprocess.Popen[bytes], log: Path, writes: int) -> bool:
+    """Waits until the progress has been written so often; False where the process ended before.
+
+    The first few are of the preparation: the tables, the facts, the names.
+    """
+    seen: set[int] = {log.stat().st_mtime_ns} if log.exists() else set()
+    enough = len(seen) + writes
     until = time.monotonic() + START_S
     while time.monotonic() < until:
         if process.poll() is not None:
             return False
-        if log.exists() and log.stat().st_size > before + by:
+        if log.exists():
+            seen.add(log.stat().st_mtime_ns)
+        if len(seen) >= enough:
             return True
         time.sleep(0.002)
     raise AssertionError("the run does not move")
@@ -87,8 +96,9 @@ def test_a_run_killed_again_and_again_loses_nothing_and_does_nothing_twice(
     before: dict[int, str] = {}
     for kill in range(3):
         process = command(data_dir, photos, out)
-        grew = wait_for_growth(process, partial / "progress.db-wal", by=chance.randrange(30_000))
-        assert grew, "the run ended before it was killed"
+        writes = 6 + chance.randrange(4)
+        moved = wait_for_writes(process, partial / "progress.db-wal", writes)
+        assert moved, "the run ended before it was killed"
         process.kill()
         process.wait(30)
         rows = kept(partial, tmp_path / f"kill-{kill}")
@@ -106,3 +116,18 @@ def test_a_run_killed_again_and_again_loses_nothing_and_does_nothing_twice(
     exact = [at for at, row in enumerate(whole) if row["duplicate_tie"] == "exact"]
     assert exact == [at for at in COPIES if not {at, original(at)} & set(BAD)]
     assert sum(row["problem"] is not None for row in whole) == len(BAD)
+
+
+def test_an_interrupted_run_ends_at_once_and_says_how_to_go_on(tmp_path: Path) -> None:
+    data_dir, photos = tmp_path / "data", write_folder(tmp_path / "photos", 60)
+    prepare(data_dir, [TagDraft("一切", "动物", threshold=-1.0)])
+    out, partial = tmp_path / "r.jsonl", tmp_path / "r.jsonl.partial"
+    with (tmp_path / "said").open("wb") as said:
+        process = command(data_dir, photos, out, said)
+        assert wait_for_writes(process, partial / "progress.db-wal", 10)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert "接着做" in (tmp_path / "said").read_text("utf-8")
+    assert not out.exists()
+    assert command(data_dir, photos, out).wait(START_S) == 0
+    assert len(rows_of(out)) == 60
