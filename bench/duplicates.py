@@ -108,10 +108,9 @@ class Bench:
     def judge(self, until: float) -> int:
         """Judges the queries, and the stored photos among themselves; returns how much is left."""
         if not (self.folder / "whole").is_file():
-            judge = self._judge()
-            for first in range(0, len(self.files), CHUNK):
-                judge.add(self.references(first), first)
-            judge.close()
+            everything = range(0, len(self.files), CHUNK)
+            judged.store_all(self.folder, self.encoder, map(self.references, everything))
+            self._judge().close()
             (self.folder / "whole").touch()
         firsts = {self.stored_path(first): first for first in range(0, len(self.files), CHUNK)}
         photos = {self.verdict_path(place): place for place in self.places}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy import insert
 
 import index
 from app.database import Database
@@ -17,13 +20,14 @@ from app.encoders.copy_space import CopySpace
 from app.encoders.dual import DualEncoder
 from bench.methods import copies
 from bench.ranking import Answers
-from bench.seen import Seen
+from bench.seen import FloatArray, Seen
 from index import collection as untyped_collection
 from index.collection import ImageCollection, Query
 from index.duplicates import Duplicate, DuplicateRules
 from index.image_store import ImageStore
 from index.images import NewImage
 from index.local_check import Evidence
+from index.tables import image_names
 
 # Its own `judge` is replaced by one that is watched.
 collection_module: Any = untyped_collection
@@ -64,15 +68,56 @@ class Judged:
     looks: tuple[tuple[int, int, float], ...]
 
 
+def store_all(folder: Path, encoder: DualEncoder, parts: Iterable[Seen]) -> None:
+    """A database of the references under their places, in one transaction: adding takes longer."""
+    assert encoder.copy_space is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    database = Database(f"sqlite:///{folder}/bench.db")
+    database.migrate()
+    store = ImageStore(database, encoder.model_key, encoder.dim, copy_dim=encoder.copy_dim)
+    place = 0
+    with database.write() as connection:
+        for part in parts:
+            for at, copy in enumerate(copies(encoder.copy_space, part)):
+                image = _reference(place, part, at, copy)
+                number, _ = store._content(connection, image)
+                connection.execute(insert(image_names).values(_name(encoder, place, number)))
+                place += 1
+    database.close()
+
+
+def _reference(place: int, part: Seen, at: int, copy: FloatArray) -> NewImage:
+    return NewImage(
+        sha256=hashlib.sha256(str(place).encode()).hexdigest(),
+        width=1,
+        height=1,
+        format="JPEG",
+        bytes=1,
+        fingerprint=part.prints[at].fingerprint,
+        vector=part.vectors[at],
+        copy_vector=copy,
+        id=str(place),
+    )
+
+
+def _name(encoder: DualEncoder, place: int, number: int) -> dict[str, Any]:
+    return {
+        "model_key": encoder.model_key,
+        "id": str(place),
+        "number": number,
+        "created_at": datetime.now(timezone.utc),
+        "source": "",
+        "metadata": {},
+    }
+
+
 class Judge:
     """The service's collection over some references, in a folder of its own."""
 
     def __init__(self, folder: Path, encoder: DualEncoder, rules: DuplicateRules):
         assert encoder.copy_space is not None
         self._space: CopySpace = encoder.copy_space
-        folder.mkdir(parents=True, exist_ok=True)
         self._database = Database(f"sqlite:///{folder}/bench.db")
-        self._database.migrate()
         store = ImageStore(
             self._database, encoder.model_key, encoder.dim, copy_dim=encoder.copy_dim
         )
@@ -81,23 +126,6 @@ class Judge:
         )
         self._looks: list[tuple[int, int, float]] = []
         self._watch()
-
-    def add(self, references: Seen, first: int) -> None:
-        """Stores references under their places, from `first` on."""
-        for at, copy in enumerate(copies(self._space, references)):
-            self.collection.add(
-                NewImage(
-                    sha256=hashlib.sha256(str(first + at).encode()).hexdigest(),
-                    width=1,
-                    height=1,
-                    format="JPEG",
-                    bytes=1,
-                    fingerprint=references.prints[at].fingerprint,
-                    vector=references.vectors[at],
-                    copy_vector=copy,
-                    id=str(first + at),
-                )
-            )
 
     def of(self, seen: Seen) -> list[Judged]:
         """The verdict on each of the pictures, as `/v1/tag` would give it."""
