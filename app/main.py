@@ -34,6 +34,7 @@ from app.api.middlewares import add_middlewares
 from app.api.openapi import DESCRIPTION, complete_openapi
 from app.api.page import add_page
 from app.api.problems import add_handlers
+from app.api.traces import add_traces
 from app.batching.admission import Gate, WaitingGate
 from app.batching.batcher import Batcher
 from app.batching.fitting import FittingEncode
@@ -126,6 +127,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
     report("打开图片索引", 0, 0)
     collection = images_of(settings, database, encoder)
     stack.callback(collection.save)
+    stack.callback(Follower(lambda: collection.version, collection.catch_up).close)
     caches = caches_of(
         encoder.model_key, settings.decode, settings.cache_bytes, settings.redis_url, stack
     )
@@ -276,6 +278,7 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
         lifespan=lifespan,
     )
     add_middlewares(app, chosen.max_request_bytes, chosen.body_timeout_s, chosen.cors_origins)
+    add_traces(app, chosen.otel_endpoint)
     app.include_router(tag.router)
     app.include_router(images.router)
     app.include_router(feedback.router)

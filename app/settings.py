@@ -208,6 +208,13 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         "text", description="日志格式：`text` 给人看，`json` 每行一个 JSON 对象。"
     )
+    otel_endpoint: str = Field(
+        "",
+        description=(
+            "OpenTelemetry 收集器的 OTLP/HTTP 地址，如 `http://127.0.0.1:4318`；"
+            "留空不发送。需要附加包 `otel`。"
+        ),
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="日志级别。"
     )
