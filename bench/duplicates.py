@@ -63,11 +63,11 @@ class Bench:
     def __init__(self, given: argparse.Namespace):
         self.given = given
         self.files = files_of(given.data, given.references)
-        # Spread over the classes, which lie in order; every other one fixes the thresholds.
-        photos = min(PHOTOS, len(self.files))
-        chosen = np.linspace(0, photos - 1, min(given.queries, photos)).astype(int)
-        self.half = {place: at % 2 for at, place in enumerate(chosen.tolist())}
-        self.places = list(self.half)
+        # In pairs, spread over the classes, which lie in order; the even ones fix the thresholds.
+        pairs = np.linspace(0, PHOTOS // 2 - 1, min(given.queries, PHOTOS) // 2).astype(int)
+        chosen = [2 * pair + half for pair in pairs.tolist() for half in (0, 1)]
+        self.places = [place for place in chosen if place < len(self.files)]
+        self.half = {place: place % 2 for place in self.places}
         self.encoder = load_builtin(threads=1)
         self.cache = Cache(given.cache, self.encoder)
         self.rules = DuplicateRules()
