@@ -21,6 +21,7 @@ from app.encoders.wordpiece import WordPieceTokenizer
 from app.errors import ModelError
 
 OPSET = 18
+LARGE_BYTES = 1_500_000_000
 # Not "embedding": that is what the exporter calls a value inside the text graph.
 OUTPUT = "vector"
 # Two rows: of one, the exporter would think it were always one.
@@ -51,7 +52,7 @@ def export_image(encoder: DualEncoder, path: Path) -> None:
         raise ModelError("只有由 torch 运行的模型可以导出")
     size = encoder.preprocessing.size
     pixels = torch.zeros(SAMPLE_ROWS, 3, size, size)
-    _export(tower.graph, pixels, path, "pixels", {0: torch.export.Dim("n", min=1)})
+    _export(_Graph(tower.graph).eval(), pixels, path, "pixels", {0: torch.export.Dim("n", min=1)})
 
 
 def export_text(encoder: DualEncoder, path: Path) -> None:
@@ -67,7 +68,7 @@ def export_text(encoder: DualEncoder, path: Path) -> None:
     free = {0: torch.export.Dim("n", min=1)}
     if isinstance(encoder.tokenizer, WordPieceTokenizer):
         free[1] = torch.export.Dim("length", min=2, max=512)
-    _export(tower.graph, ids, path, "ids", free)
+    _export(_Graph(tower.graph).eval(), ids, path, "ids", free)
 
 
 def export_tokenizer(encoder: DualEncoder, path: Path) -> None:
@@ -92,8 +93,13 @@ def export_tokenizer(encoder: DualEncoder, path: Path) -> None:
         )
 
 
+def _is_large(graph: torch.nn.Module) -> bool:
+    """Whether the weights come near the two gigabytes that one protobuf file can hold."""
+    return bool(sum(p.numel() * p.element_size() for p in graph.parameters()) > LARGE_BYTES)
+
+
 def _export(
-    graph: Callable[[torch.Tensor], torch.Tensor],
+    graph: torch.nn.Module,
     sample: torch.Tensor,
     path: Path,
     name: str,
@@ -106,7 +112,7 @@ def _export(
         with warnings.catch_warnings(), torch.inference_mode(False):
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                _Graph(graph).eval(),
+                graph,
                 (sample,),
                 str(path),
                 input_names=[name],
@@ -114,6 +120,7 @@ def _export(
                 dynamic_shapes=({dim: free[dim] for dim in free},),
                 opset_version=OPSET,
                 dynamo=True,
+                external_data=_is_large(graph),
                 verbose=False,
             )
     except Exception as error:  # the exporter raises a dozen kinds, all meaning this

@@ -40,7 +40,7 @@ class _Pixels(CalibrationDataReader):  # type: ignore[misc]
 def quantise_dynamic(source: Path, target: Path) -> None:
     """8-bit weights, a scale for each column; activations are scaled as they come."""
     with _Quiet():
-        prepared = _prepared(source)
+        prepared = _prepared(source, target)
         quantize_dynamic(
             prepared,
             target,
@@ -49,13 +49,14 @@ def quantise_dynamic(source: Path, target: Path) -> None:
             weight_type=QuantType.QInt8,
             use_external_data_format=_is_large(source),
         )
-    prepared.unlink()
+    if prepared != source:
+        prepared.unlink()
 
 
 def quantise_static(source: Path, target: Path, pixels: FloatArray) -> None:
     """The same with scales of activations fixed beforehand, from `(n, 3, h, w)` real photos."""
     with _Quiet():
-        prepared = _prepared(source)
+        prepared = _prepared(source, target)
         quantize_static(
             prepared,
             target,
@@ -69,16 +70,20 @@ def quantise_static(source: Path, target: Path, pixels: FloatArray) -> None:
             use_external_data_format=_is_large(source),
             extra_options={"MatMulConstBOnly": True},
         )
-    prepared.unlink()
+    if prepared != source:
+        prepared.unlink()
 
 
-def _prepared(source: Path) -> Path:
-    """The graph simplified and with its shapes worked out, beside the source."""
-    target = source.with_suffix(".prepared.onnx")
-    quant_pre_process(
-        source, target, skip_symbolic_shape=True, save_as_external_data=_is_large(source)
-    )
-    return target
+def _prepared(source: Path, target: Path) -> Path:
+    """The graph simplified and with its shapes worked out, beside the target.
+
+    A large one is left as it is: the tool loses weights that lie in a file of their own.
+    """
+    if _is_large(source):
+        return source
+    prepared = target.with_suffix(".prepared.onnx")
+    quant_pre_process(source, prepared, skip_symbolic_shape=True)
+    return prepared
 
 
 def _is_large(path: Path) -> bool:
