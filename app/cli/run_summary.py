@@ -19,7 +19,8 @@ def show_summary(console: Console, summary: Summary, skipped: int) -> None:
         facts.add_row("其中上次已完成", str(summary.before))
     facts.add_row("用时", f"{summary.seconds:.1f} 秒，每秒 {summary.rate:.1f} 张")
     facts.add_row("没有标签的", str(summary.untagged))
-    facts.add_row("近重复", f"{summary.groups} 组，多余的 {summary.copies} 张")
+    if summary.compared:
+        facts.add_row("近重复", f"{summary.groups} 组，多余的 {summary.copies} 张")
     if skipped:
         facts.add_row("略过", f"{skipped} 个文件名不像图片的文件")
     tags = summary.tags.most_common(MOST_TAGS)

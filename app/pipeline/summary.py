@@ -13,7 +13,8 @@ from app.pipeline.rows import Row
 class Summary:
     """Counts over all rows: `tags` by name, `failures` by code with one image as an example.
 
-    `before` of the rows were made before this run went on; it took `seconds`.
+    `compared` is how many were compared with others. `before` of the rows were made before this
+    run went on; it took `seconds`.
     """
 
     before: int = 0
@@ -21,6 +22,7 @@ class Summary:
     images: int = 0
     failed: int = 0
     untagged: int = 0
+    compared: int = 0
     groups: int = 0
     copies: int = 0
     tags: Counter[str] = field(default_factory=Counter)
@@ -51,6 +53,7 @@ class Summary:
             self.examples.setdefault(row.problem.code, (row.source, row.problem.detail))
             return
         self.untagged += not row.tags
+        self.compared += row.leader is not None
         self.tags.update(tag.name for tag in row.tags)
         if first is not None:
             self.groups += row.tie == "first"
