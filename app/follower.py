@@ -1,4 +1,4 @@
-"""Watches the database for edits of other processes, so that all of them answer alike."""
+"""Watches the database for changes of other processes, so that all of them answer alike."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Follower:
     """A thread that calls `catch_up` whenever the database has changed.
 
     `data_version` is the cheap question whether it has; it is asked every `every_s` seconds, so
-    that an edit elsewhere is live here within a second.
+    that a change elsewhere is live here within a second.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Follower:
                 self._failing = False
             except Exception:  # whatever failed, the next look may succeed
                 if not self._failing:
-                    log.exception("cannot follow the vocabulary; trying again")
+                    log.exception("cannot follow other processes; trying again")
                 self._failing = True
 
     def _look(self) -> None:
@@ -52,5 +52,5 @@ class Follower:
         if version == self._seen:
             return
         if self._catch_up():
-            log.info("followed an edit of another process")
+            log.info("followed a change of another process")
         self._seen = version  # only now: what failed is tried again

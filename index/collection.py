@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.background import Background
+from index.changes import changes_after, newest
 from index.duplicates import Candidate, Duplicate, DuplicateRules, is_same_picture, judge
 from index.errors import ImageNotFoundError
 from index.filters import matching
@@ -21,7 +22,7 @@ from index.hash_index import HashIndex
 from index.image_index import ImageIndex, Numbers, Shape
 from index.image_store import ImageStore
 from index.images import Added, Filters, NewImage, StoredImage
-from index.local_check import Evidence, Features, compare, features, mirrored
+from index.local_check import Evidence, Features, Look, features
 from index.part_hashes import part_hashes, thumbnail_pixels, turned_hashes
 from index.tag_results import TagChanges, Tags, replace_tags
 from index.transactions import Transactions
@@ -87,6 +88,7 @@ class ImageCollection:
         )
         self._hashes = HashIndex()
         self._features = lru_cache(FEATURES_KEPT)(self._features_of)
+        self._followed = newest(transactions)  # before the numbers: what comes after is followed
         self._open()
 
     def __len__(self) -> int:
@@ -113,6 +115,26 @@ class ImageCollection:
         """Forgets a name, and the image with its last one. Raises `ImageNotFoundError`."""
         with self._writing:
             self._forget(self.store.delete(name))
+
+    def catch_up(self) -> bool:
+        """Learns and forgets what other processes added and deleted; whether there was anything."""
+        with self._writing:
+            changes = changes_after(self._transactions, self.model_key, self._followed)
+            removed, added = changes.removed, changes.added
+            if not changes.whole:
+                stored, held = self.store.numbers(), self._index.numbers()
+                removed, added = np.setdiff1d(held, stored), np.setdiff1d(stored, held)
+            gone = removed[self._index.holds(removed)]
+            new = added[~self._index.holds(added)]
+            self._forget(tuple(gone.tolist()))
+            self._learn(new.tolist())
+            self._followed = changes.mark
+        return len(gone) + len(new) > 0
+
+    @property
+    def version(self) -> int:
+        """A cheap number that changes whenever an image is added or removed by anybody."""
+        return newest(self._transactions).version
 
     def get(self, name: str) -> StoredImage:
         """The image of that name. Raises `ImageNotFoundError`."""
@@ -156,18 +178,10 @@ class ImageCollection:
         exact = [Duplicate(number, "exact", 1.0, 1.0) for number in same]
         grey = thumbnail_pixels(query.print.fingerprint.thumbnail)
         candidates = [one for one in self._candidates(query, grey) if one.number not in same]
-        looks = [features(grey)] if candidates else []
+        picture = Look(grey, self._is_same, mirrors=self.rules.mirrors)
 
         def look(number: int) -> Evidence:
-            stored = self._features(number)
-            if stored is None:
-                return Evidence(0, 0.0)
-            evidence = compare(stored, looks[0])
-            if is_same_picture(evidence, self.rules) or not self.rules.mirrors:
-                return evidence
-            if len(looks) == 1:
-                looks.append(mirrored(looks[0]))
-            return max(evidence, compare(stored, looks[1]), key=lambda one: one.inliers)
+            return picture.at(self._features(number))
 
         speaks = query.print.fingerprint.quality >= self.rules.hash_quality
         best = 1.0 if exact else 0.0
@@ -218,6 +232,9 @@ class ImageCollection:
                 Candidate(number, similar[number], score, bits.get(number), part_bits.get(number))
             )
         return found
+
+    def _is_same(self, evidence: Evidence) -> bool:
+        return is_same_picture(evidence, self.rules)
 
     def _features_of(self, number: int) -> Features | None:
         stored = self.store.prints([number])

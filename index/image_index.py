@@ -73,14 +73,18 @@ class ImageIndex:
         with self._lock.reading():
             return np.sort(np.fromiter(self._present, dtype=np.int64))
 
+    def holds(self, numbers: Numbers) -> NDArray[np.bool_]:
+        """`(n,) bool`: which of those numbers it has."""
+        with self._lock.reading():
+            return np.asarray([n in self._present for n in numbers.tolist()], dtype=bool)
+
     def add(self, numbers: Numbers, vectors: FloatArray, model_key: str) -> None:
         """Adds `(n,) int64` numbers with their `(n, d)` vectors; those it holds are skipped.
 
         Raises `ModelMismatchError` and `VectorShapeError`.
         """
         rows = self._checked(vectors, model_key)
-        with self._lock.reading():
-            new = np.asarray([n not in self._present for n in numbers.tolist()], dtype=bool)
+        new = ~self.holds(numbers)
         if not new.any():
             return
         chosen = np.ascontiguousarray(numbers[new], dtype=np.int64)

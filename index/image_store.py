@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from index.changes import record_removals
 from index.errors import ImageNotFoundError
 from index.images import (
     MAX_SOURCE_LENGTH,
@@ -199,6 +200,7 @@ class ImageStore:
         kept = set(connection.scalars(still))
         gone = tuple(number for number in numbers if number not in kept)
         connection.execute(delete(images).where(images.c.number.in_(gone)))
+        record_removals(connection, self.model_key, gone)
         return gone
 
     def _load(

@@ -83,6 +83,16 @@ image_tags = Table(
     Index("ix_image_tags_tag_id", "tag_id"),
 )
 
+# Removals in their order, for the processes that keep an index: a number here is never used again.
+removed_images = Table(
+    "removed_images",
+    metadata,
+    Column("place", Number, primary_key=True, autoincrement=True),
+    Column("model_key", String(200), nullable=False),
+    Column("number", Number, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 
 def batches(items: Sequence[Item], size: int = MOST_PARAMETERS) -> Iterator[Sequence[Item]]:
     """`items` in order, in pieces that fit the parameters of one statement."""

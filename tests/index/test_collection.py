@@ -13,13 +13,15 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from app.database import Database
-from index.collection import ImageCollection
+from index import changes
+from index.collection import ImageCollection, Query
 from index.errors import (
     ImageNotFoundError,
     InvalidImageError,
     StorageFullError,
     VectorShapeError,
 )
+from index.fingerprint import Print
 from index.image_store import ImageStore
 from index.images import Filters
 from tests.fixtures.images import DIM, new_image, open_collection, vector
@@ -246,3 +248,50 @@ def test_postgresql_stores_finds_filters_and_forgets_alike(
     collection.delete("image-0")
     assert sorted(ids(open_collection(database, tmp_path / "new"), 0)) == ["image-1", "image-2"]
     database.close()
+
+
+def test_what_another_process_adds_and_deletes_is_followed(
+    collection: ImageCollection, database: Database, tmp_path: Path
+) -> None:
+    elsewhere = open_collection(database, tmp_path / "elsewhere")
+    for seed in range(3):
+        elsewhere.add(new_image(seed))
+    collection.add(new_image(7))
+    before = collection.version
+    assert collection.catch_up()
+    assert sorted(ids(collection, 0)) == ["image-0", "image-1", "image-2", "image-7"]
+    assert not collection.catch_up()
+    assert collection.version == before
+    elsewhere.catch_up()
+    elsewhere.delete("image-7")
+    elsewhere.add(new_image(1, id="image-0"))
+    elsewhere.delete("image-2")
+    assert collection.version != before
+    assert collection.catch_up()
+    assert ids(collection, 0) == ids(elsewhere, 0)
+    assert [found.image.ids for found in collection.search(vector(0), 9)] == [
+        ("image-0", "image-1")
+    ]
+    same = new_image(1)
+    bits = np.frombuffer(same.fingerprint.hash, np.uint8)[None]
+    query = Query(same.sha256, Print(same.fingerprint, bits), vector(1))
+    assert [one.number for one in collection.duplicates(query)] == [elsewhere.get("image-1").number]
+
+
+def test_who_has_missed_too_many_removals_compares_everything(
+    collection: ImageCollection,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(changes, "REMOVALS_KEPT", 2)
+    elsewhere = open_collection(database, tmp_path / "elsewhere")
+    for seed in range(8):
+        elsewhere.add(new_image(seed))
+    collection.catch_up()
+    for seed in range(6):
+        elsewhere.delete(f"image-{seed}")
+    elsewhere.add(new_image(9))
+    assert collection.catch_up()
+    assert ids(collection, 0) == ids(elsewhere, 0)
+    assert len(collection) == 3
