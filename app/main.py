@@ -128,6 +128,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
     collection = images_of(settings, database, encoder)
     stack.callback(collection.save)
     stack.callback(Follower(lambda: collection.version, collection.catch_up).close)
+    stack.callback(Follower(lambda: collection.version, collection.catch_up).close)
     caches = caches_of(
         encoder.model_key, settings.decode, settings.cache_bytes, settings.redis_url, stack
     )
