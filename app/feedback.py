@@ -57,9 +57,10 @@ def judge(
     Raises `InvalidTagError` for an author that is no name, and what the database raises.
     """
     read: list[NewJudgement | Refused] = []
+    tags = Meant(snapshot)
     for place, opinion in enumerate(opinions):
         try:
-            read.append(_read(learning, collection, snapshot, opinion))
+            read.append(_read(learning, collection, snapshot, tags.of(opinion.tag), opinion))
         except OURS as error:
             error.field = f"judgements[{place}].{error.field}" if error.field else None
             read.append(Refused(error))
@@ -70,9 +71,12 @@ def judge(
 
 
 def _read(
-    learning: Learning, collection: ImageCollection, snapshot: Snapshot, opinion: Opinion
+    learning: Learning,
+    collection: ImageCollection,
+    snapshot: Snapshot,
+    tag: Tag,
+    opinion: Opinion,
 ) -> NewJudgement:
-    tag = tag_meant(snapshot, opinion.tag)
     image, vector = _image(learning, collection, snapshot, opinion)
     return NewJudgement(
         tag_id=tag.id,
@@ -85,20 +89,31 @@ def _read(
     )
 
 
-def tag_meant(snapshot: Snapshot, given: str) -> Tag:
-    """The active tag of that id, name or alias. Raises `TagNotFoundError`."""
-    row = snapshot.positions.get(given)
-    if row is not None:
-        return snapshot.tags[row]
-    key = name_key(given)
-    for tag in snapshot.tags:
-        if key in names_by_key(tag):
-            return tag
-    raise TagNotFoundError(
-        f"没有启用的标签 {given[:64]!r}",
-        field="tag",
-        remedy="用 GET /v1/vocabulary/tags 查询标签。",
-    )
+class Meant:
+    """Which active tags callers mean, by id, name or alias; looks through the names once."""
+
+    def __init__(self, snapshot: Snapshot):
+        self._snapshot = snapshot
+        self._by_name: dict[str, Tag] | None = None
+
+    def of(self, given: str) -> Tag:
+        """The tag. Raises `TagNotFoundError`."""
+        row = self._snapshot.positions.get(given)
+        if row is not None:
+            return self._snapshot.tags[row]
+        if self._by_name is None:
+            self._by_name = {}
+            for tag in self._snapshot.tags:
+                for key in names_by_key(tag):
+                    self._by_name.setdefault(key, tag)
+        found = self._by_name.get(name_key(given))
+        if found is None:
+            raise TagNotFoundError(
+                f"没有启用的标签 {given[:64]!r}",
+                field="tag",
+                remedy="用 GET /v1/vocabulary/tags 查询标签。",
+            )
+        return found
 
 
 def _image(

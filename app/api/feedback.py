@@ -24,7 +24,7 @@ from app.api.feedback_schemas import (
 from app.api.problems import invalid_response, problem_of
 from app.api.reading import parse_json
 from app.api.schemas import ProblemOut
-from app.feedback import Opinion, Refused, judge, tag_meant
+from app.feedback import Meant, Opinion, Refused, judge
 from vocab.judgements import Judgement, Kept
 
 router = APIRouter(prefix="/v1/feedback", tags=["反馈与质量"])
@@ -87,7 +87,7 @@ def list_judgements(
 ) -> JudgementsOut:
     """最新的在前。"""
     service = service_of(request)
-    tag_id = None if tag is None else tag_meant(service.live.current(), tag).id
+    tag_id = None if tag is None else Meant(service.live.current()).of(tag).id
     found = service.learning.judgements.list(before=before, limit=limit, tag_id=tag_id)
     return JudgementsOut(
         items=[JudgementOut(**_members(one)) for one in found],
