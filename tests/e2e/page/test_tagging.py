@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fixtures.browser import Watch, serious_violations, tab_to
+from tests.fixtures.browser import on_both, serious_violations, tab_to
 
 sync = pytest.importorskip("playwright.sync_api", reason="no playwright")
 expect = sync.expect
@@ -30,7 +30,14 @@ def card_of(page: Any, name: str) -> Any:
 
 
 def tags_of(card: Any) -> list[str]:
-    return [str(one) for one in card.locator(".tag-name").all_inner_texts()]
+    return [str(one) for one in card.locator("button .tag-name").all_inner_texts()]
+
+
+@pytest.fixture(autouse=True)
+def lenient(page: Any) -> None:
+    """A low target, so that what is shown depends little on how the model is calibrated."""
+    page.evaluate("localStorage.setItem('tuqian.cut', JSON.stringify({auto: false, target: 0.1}))")
+    page.reload()
 
 
 def slide_to(page: Any, value: int) -> None:
@@ -39,6 +46,7 @@ def slide_to(page: Any, value: int) -> None:
     )
 
 
+@on_both
 def test_photos_become_cards_with_tags_and_a_broken_one_says_what_to_do(
     page: Any, photo: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -96,6 +104,7 @@ def test_the_slider_filters_again_without_a_request(
     assert [url for url in asked if "/v1/tag" in url] == []
 
 
+@on_both
 def test_a_verdict_reaches_the_service_and_can_be_taken_back(
     page: Any, service: httpx.Client, photo: Callable[[str], str]
 ) -> None:
@@ -135,6 +144,7 @@ def test_a_tag_that_is_missing_can_be_named(
     service.delete(f"/v1/feedback/{items[0]['id']}")
 
 
+@on_both
 def test_a_copy_of_a_stored_photo_is_shown_beside_it(
     page: Any, service: httpx.Client, photo: Callable[[str], str], copy_of: Callable[..., str]
 ) -> None:
@@ -192,16 +202,16 @@ def test_photos_come_by_pasting_and_by_dropping(page: Any, way: str) -> None:
 
 
 def test_a_photo_is_tagged_and_judged_by_keyboard_alone(
-    page: Any, service: httpx.Client, watch: Watch
+    page: Any, service: httpx.Client
 ) -> None:
     tab_to(page, lambda focus: focus["classes"] == "skip")
     tab_to(page, lambda focus: "sample" in focus["classes"])
     page.keyboard.press("Enter")
     card = card_of(page, "gray-cat.jpg")
     tab_to(page, lambda focus: focus["id"] == "target")
-    before = page.locator("output[for=target]").inner_text()
+    expect(page.locator("output[for=target]")).to_have_text("10%")
     page.keyboard.press("ArrowLeft")
-    expect(page.locator("output[for=target]")).not_to_have_text(before)
+    expect(page.locator("output[for=target]")).to_have_text("9%")
     tab_to(page, lambda focus: focus["classes"] == "tag-main")
     page.keyboard.press("Enter")
     expect(card.locator(".why")).to_be_visible()

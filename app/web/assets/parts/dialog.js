@@ -7,8 +7,12 @@ export function Sheet({ title, onClose, wide = false, foot = null, children }) {
   const dialog = useRef();
   useEffect(() => {
     const before = document.activeElement;
-    dialog.current.showModal();
-    return () => before?.focus?.();
+    const shown = dialog.current;
+    shown.showModal();
+    return () => {
+      shown.close(); // while it is open, nothing outside of it can have the focus
+      before?.focus?.();
+    };
   }, []);
   const outside = (event) => event.target === dialog.current && onClose();
   return html`

@@ -1,0 +1,49 @@
+// Pictures that say what a tag means: shown, added, taken away; each is an edit of its own.
+import { html, useState } from "../html.js";
+import { t } from "../i18n.js";
+import { PickButton } from "../parts/dropzone.js";
+import { Icon } from "../parts/icon.js";
+import { StoredPicture } from "../parts/pictures.js";
+import { ProblemNote } from "../parts/problem.js";
+import { toast } from "../parts/toast.js";
+import { addExamples, removeExample } from "./edits.js";
+
+export function Examples({ tag, onSaved }) {
+  const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const attempt = async (work) => {
+    setBusy(true);
+    setError(null);
+    try {
+      onSaved(await work());
+    } catch (failed) {
+      setError(failed);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const add = (files) =>
+    attempt(async () => {
+      const saved = await addExamples(tag, files);
+      toast(t("examples.added", { tag: tag.name }));
+      return saved;
+    });
+  return html`
+    <section class="examples" aria-label=${t("examples.title")}>
+      <h3>${t("examples.title")}</h3>
+      <p class="faint">${t("examples.how")}</p>
+      <${ProblemNote} error=${error} />
+      <ul class="examples-list">
+        ${tag.examples.map(
+          (id) => html`<li key=${id}>
+            <${StoredPicture} id=${id} sha256=${id} alt=${id.slice(0, 12)} />
+            <button type="button" class="icon-button on-picture" aria-label=${t("examples.remove")} onClick=${() => attempt(() => removeExample(tag, id))}>
+              <${Icon} name="close" />
+            </button>
+          </li>`,
+        )}
+      </ul>
+      ${busy ? html`<span class="spinner"></span>` : html`<${PickButton} label=${t("examples.add")} onFiles=${add} />`}
+    </section>
+  `;
+}
