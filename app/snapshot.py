@@ -70,8 +70,9 @@ class Measure:
         """
         if tags is None:
             return calibrate(vectors, self.probes, self.bank, self.score_model)
-        manual, labelled = manual_thresholds(tags), label_offsets(tags, self.score_model)
-        return calibrate(vectors, self.probes, self.bank, self.score_model, manual, labelled)
+        manual = manual_thresholds(tags)
+        found = calibrate(vectors, self.probes, self.bank, self.score_model, manual)
+        return found.with_logistics(*labelled_logistics(tags, self.score_model))
 
 
 def active_tags(vocabulary: Vocabulary) -> tuple[Tag, ...]:
@@ -128,17 +129,18 @@ def next_snapshot(
     What feedback said of a tag stays with it while it is unchanged.
     """
     taken = base.calibration.joined(calibration).taken(rows)
-    manual, labelled = taken.manual.copy(), taken.labelled.copy()
+    manual = taken.manual.copy()
+    slope, intercept = np.full((2, len(tags)), np.nan, dtype=np.float32)
     changed = np.flatnonzero(rows >= len(base.tags))
     new = [tags[row] for row in changed]
     manual[changed] = manual_thresholds(new)
-    labelled[changed] = label_offsets(new, taken.model)
+    slope[changed], intercept[changed] = labelled_logistics(new, taken.model)
     return Snapshot(
         revision=revision,
         model_key=base.model_key,
         tags=tags,
         index=base.index.rearranged(rows, vectors),
-        calibration=replace(taken, manual=manual, labelled=labelled),
+        calibration=replace(taken, manual=manual).with_logistics(slope, intercept),
         calibration_generation=base.calibration_generation,
     )
 
@@ -149,13 +151,16 @@ def recalibrated(base: Snapshot, calibration: Calibration) -> Snapshot:
     return replace(base, calibration=calibration, calibration_generation=generation)
 
 
-def label_offsets(tags: Sequence[Tag], model: ScoreModel) -> FloatArray:
-    """`(n,) float32`: what labels shipped with the model say of tags so named, 0 of others.
-
-    A tag with prompt templates of its own is another text, of which they say nothing.
+def labelled_logistics(tags: Sequence[Tag], model: ScoreModel) -> tuple[FloatArray, FloatArray]:
+    """Slope and intercept, `(n,) float32` each, of tags so named that were labelled when the model
+    was fitted; NaN of others. A tag with prompt templates of its own is another text.
     """
-    found = [0.0 if tag.prompt_templates else model.labelled.get(tag.name, 0.0) for tag in tags]
-    return np.asarray(found, dtype=np.float32)
+    unknown = (np.nan, np.nan)
+    found = [
+        unknown if tag.prompt_templates else model.labelled.get(tag.name, unknown) for tag in tags
+    ]
+    slope, intercept = np.asarray(found, dtype=np.float32).reshape(-1, 2).T
+    return slope, intercept
 
 
 def manual_thresholds(tags: Sequence[Tag]) -> FloatArray:

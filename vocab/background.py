@@ -14,7 +14,7 @@ from vocab.errors import BackgroundError
 FloatArray = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BackgroundBank:
     """Vectors of images that stand for the traffic: `(n, d) float32`, unit rows of one model."""
 

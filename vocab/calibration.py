@@ -40,8 +40,8 @@ class ScoreModel:
     that is all there is to make one logistic serve every tag. `weights` are what a spread of each
     of `vocab.profiles.FEATURES`, less what is `typical`, adds to a tag's intercept; none for a
     model nobody has fitted. `shrinkage` is how many images of the bank the typical tag weighs.
-    `default_confidence` is the cut unless asked. `labelled` is what labels shipped with the model
-    add to the logits of tags, by their names.
+    `default_confidence` is the cut unless asked. `labelled` holds slope and intercept of the
+    tags whose labels were at hand when the model was fitted, by their names.
     """
 
     slope: float = 1.6
@@ -51,7 +51,7 @@ class ScoreModel:
     tag_side: bool = True
     weights: tuple[float, ...] = ()
     typical: tuple[float, ...] = ()
-    labelled: Mapping[str, float] = field(default_factory=dict)
+    labelled: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def intercepts(self, counts: Counts) -> FloatArray:
         """`(n, BINS)` profiles to `(n,) float32`: the intercept each tag is predicted to have."""
@@ -64,7 +64,7 @@ class ScoreModel:
 
 
 # The arrays of a calibration with one number for each tag.
-BY_TAG = ("mean", "spread", "slope", "intercept", "labelled", "shift", "manual", "profile")
+BY_TAG = ("mean", "spread", "slope", "intercept", "shift", "manual", "profile")
 # A similarity no image has: the threshold of a tag that must not be emitted.
 UNREACHABLE = np.float32(2.0)
 # Cuts kept for the targets asked for lately, of which there are few.
@@ -76,8 +76,7 @@ class Calibration:
     """What is known of n tags: every array is `(n,) float32` but for the profile.
 
     `mean` and `spread` standardise a tag's similarities, `slope` and `intercept` are its logistic,
-    `labelled` is what labels shipped with the model add to the logit, `shift` what feedback adds,
-    each 0 without any. `manual` is an operator's own
+    `shift` is what feedback adds to the logit, 0 without any. `manual` is an operator's own
     threshold on the similarity, NaN where there is none. `profile (n, BINS) uint16` is how the
     tag is spread over the bank (vocab.profiles).
     """
@@ -88,7 +87,6 @@ class Calibration:
     spread: FloatArray
     slope: FloatArray
     intercept: FloatArray
-    labelled: FloatArray
     shift: FloatArray
     manual: FloatArray
     profile: Counts
@@ -117,6 +115,15 @@ class Calibration:
         """`(m, n)` similarities of m images to `(m, n) float32` scores."""
         centred = (similarities - side.means[:, None]) / side.spreads[:, None]
         return np.asarray((centred - self.mean) / self.spread, dtype=np.float32)
+
+    def with_logistics(self, slope: FloatArray, intercept: FloatArray) -> Calibration:
+        """`(n,)` each: these in place of the predicted ones, except where they are NaN."""
+        unknown = np.isnan(slope)
+        return replace(
+            self,
+            slope=np.where(unknown, self.slope, slope).astype(np.float32),
+            intercept=np.where(unknown, self.intercept, intercept).astype(np.float32),
+        )
 
     def logits(self, scores: FloatArray) -> FloatArray:
         """`(m, n)` scores, or `(n,)` of one image, to logits of the same shape: log-odds."""
@@ -183,7 +190,7 @@ class Calibration:
     @property
     def _base(self) -> FloatArray:
         """`(n,)`: the logits at a score of 0."""
-        return self.intercept + self.labelled + self.shift
+        return self.intercept + self.shift
 
     @property
     def usual(self) -> Target:
@@ -202,12 +209,10 @@ def calibrate(
     bank: BackgroundBank,
     model: ScoreModel,
     manual: FloatArray | None = None,
-    labelled: FloatArray | None = None,
 ) -> Calibration:
     """`(n, d)` tag vectors against the bank, each tag by itself.
 
-    `manual (n,)` are operators' own thresholds, NaN or None where there is none. `labelled (n,)`
-    is what labels shipped with the model add to the predicted logit, 0 where there were none.
+    `manual (n,)` are operators' own thresholds, NaN or None where there is none.
     A tag's numbers depend on that tag, the probe set and the bank alone, so another tag's coming
     or going never moves them.
     """
@@ -221,7 +226,6 @@ def calibrate(
         spread=spread,
         slope=np.full(count, model.slope, dtype=np.float32),
         intercept=model.intercepts(counts),
-        labelled=np.zeros(count, dtype=np.float32) if labelled is None else labelled,
         shift=np.zeros(count, dtype=np.float32),
         manual=np.full(count, np.nan, dtype=np.float32) if manual is None else manual,
         profile=counts,

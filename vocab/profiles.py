@@ -8,6 +8,8 @@ that a new tag is measured in milliseconds against 20,000 images.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,11 +38,7 @@ def profiles(tags: FloatArray, probes: ProbeSet, bank: BackgroundBank) -> Counts
     counts = np.zeros((len(tags), BINS), dtype=np.uint16)
     if not len(bank) or not len(tags):
         return counts
-    side = probes.image_side(bank.vectors)
-    # (t . x - mean) / spread in bins, with the constants folded into the images beforehand.
-    scale = (1.0 / (BIN * side.spreads)).astype(np.float32)
-    scaled = bank.vectors * scale[:, None]
-    offset = (-side.means * scale - np.float32(LOWEST / BIN)).astype(np.float32)
+    scaled, offset = _in_bins(probes, bank)
     step = max(1, PAIRS_AT_ONCE // len(bank))
     for at in range(0, len(tags), step):
         places = tags[at : at + step] @ scaled.T
@@ -51,6 +49,17 @@ def profiles(tags: FloatArray, probes: ProbeSet, bank: BackgroundBank) -> Counts
         found = np.bincount(flat.ravel(), minlength=len(flat) * BINS)
         counts[at : at + step] = found.reshape(len(flat), BINS)
     return counts
+
+
+@functools.lru_cache(maxsize=2)
+def _in_bins(probes: ProbeSet, bank: BackgroundBank) -> tuple[FloatArray, FloatArray]:
+    """The bank's vectors and an offset by which (t . x - mean) / spread is t . scaled + offset, in
+    bins. Kept for the bank in use: it costs more than one tag's profile.
+    """
+    side = probes.image_side(bank.vectors)
+    scale = (1.0 / (BIN * side.spreads)).astype(np.float32)
+    offset = (-side.means * scale - np.float32(LOWEST / BIN)).astype(np.float32)
+    return bank.vectors * scale[:, None], offset
 
 
 def moments(counts: Counts) -> tuple[FloatArray, FloatArray]:
