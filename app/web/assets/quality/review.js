@@ -3,16 +3,21 @@ import { get } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { percent, t } from "../i18n.js";
 import { Icon } from "../parts/icon.js";
-import { StoredPicture } from "../parts/pictures.js";
+import { ownPicture, StoredPicture } from "../parts/pictures.js";
 import { ProblemNote } from "../parts/problem.js";
 import { toast, toastProblem } from "../parts/toast.js";
 import { send } from "../tagging/feedback.js";
 import { Absent } from "./jobs.js";
 
+const ASKED = 40;
+
+// Nobody can judge a photo that is shown nowhere: one that was tagged by somebody else, not stored.
+const seen = (pairs) => pairs.filter((pair) => pair.image_id || ownPicture(pair.sha256));
+
 export function Review() {
   const [pairs, setPairs] = useState(null);
   const [error, setError] = useState(null);
-  const look = () => get("/v1/quality/review").then((found) => setPairs(found.items), setError);
+  const look = () => get("/v1/quality/review", { limit: ASKED }).then((found) => setPairs(seen(found.items)), setError);
   useEffect(() => {
     look();
   }, []);

@@ -7,8 +7,7 @@ import { looked } from "./threshold.js";
 export function Figure({ name, value, note = "", title = "" }) {
   return html`<div class="figure panel" title=${title}>
     <dt>${name}</dt>
-    <dd class="number">${value}</dd>
-    <small class="number">${note}</small>
+    <dd class="number">${value}<small>${note}</small></dd>
   </div>`;
 }
 

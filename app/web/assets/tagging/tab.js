@@ -29,13 +29,17 @@ export function TaggingTab() {
   `;
 }
 
+// A finger has nothing to drag.
+const byFinger = () => matchMedia("(pointer: coarse)").matches;
+
 function Welcome() {
+  const way = byFinger() ? "touch" : "mouse";
   return html`
     <section class="welcome">
       <div class="welcome-zone">
         <span class="welcome-mark"><${Icon} name="image" /></span>
-        <h1>${t("welcome.title")}</h1>
-        <p class="soft">${t("welcome.how")}</p>
+        <h1>${t(`welcome.title.${way}`)}</h1>
+        <p class="soft">${t(`welcome.how.${way}`)}</p>
         <${PickButton} main=${true} large=${true} onFiles=${addFiles} />
         <p class="faint">${t("welcome.private")}</p>
       </div>

@@ -3,7 +3,7 @@ import { html, useState } from "../html.js";
 import { t } from "../i18n.js";
 import { PickButton } from "../parts/dropzone.js";
 import { Icon } from "../parts/icon.js";
-import { StoredPicture } from "../parts/pictures.js";
+import { rememberPicture, StoredPicture } from "../parts/pictures.js";
 import { ProblemNote } from "../parts/problem.js";
 import { toast } from "../parts/toast.js";
 import { addExamples, removeExample } from "./edits.js";
@@ -25,6 +25,11 @@ export function Examples({ tag, onSaved }) {
   const add = (files) =>
     attempt(async () => {
       const saved = await addExamples(tag, files);
+      const fresh = saved.examples.filter((id) => !tag.examples.includes(id));
+      // They come back in the order they were sent, unless one was there already.
+      if (fresh.length === files.length) {
+        fresh.forEach((id, i) => rememberPicture(id, URL.createObjectURL(files[i])));
+      }
       toast(t("examples.added", { tag: tag.name }));
       return saved;
     });
