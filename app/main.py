@@ -53,6 +53,7 @@ from app.loading import encoders_of
 from app.logs import CarryingPool
 from app.pixels import enough_side_of
 from app.recall import unrelated_of
+from app.reindex import warn_of_others
 from app.scoring import score_model_of
 from app.settings import Settings, load_settings
 from app.snapshot import Live, Measure
@@ -127,7 +128,6 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
     report("打开图片索引", 0, 0)
     collection = images_of(settings, database, encoder)
     stack.callback(collection.save)
-    stack.callback(Follower(lambda: collection.version, collection.catch_up).close)
     stack.callback(Follower(lambda: collection.version, collection.catch_up).close)
     caches = caches_of(
         encoder.model_key, settings.decode, settings.cache_bytes, settings.redis_url, stack
@@ -208,6 +208,7 @@ def images_of(settings: Settings, database: Database, encoder: Encoder) -> Image
         copy_dim=encoder.copy_dim,
         vector_type=settings.image_vectors,
     )
+    warn_of_others(database, encoder.model_key)
     unrelated = unrelated_of(encoder, settings.data_dir)
     return ImageCollection(database, store, settings.data_dir / "index", background=unrelated)
 

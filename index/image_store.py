@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from index.carry import model_keys
 from index.changes import record_removals
 from index.errors import ImageNotFoundError
 from index.images import (
@@ -20,6 +21,7 @@ from index.images import (
     StoredImage,
     checked_id,
     checked_metadata,
+    utc,
 )
 from index.stored_vectors import ROWS_AT_ONCE, VectorBatch, vector_batches
 from index.tables import batches, image_names, image_tags, images
@@ -79,7 +81,11 @@ class ImageStore:
             removed: tuple[int, ...] = ()
             key = {"model_key": self.model_key, "id": name}
             if before is None:
-                row = key | facts | {"number": number, "created_at": self._clock()}
+                row = (
+                    key
+                    | facts
+                    | {"number": number, "created_at": image.created_at or self._clock()}
+                )
                 connection.execute(insert(image_names).values(row))
             else:
                 change = update(image_names).where(*self._named(name))
@@ -93,14 +99,21 @@ class ImageStore:
     def delete(self, name: str) -> tuple[int, ...]:
         """Forgets a name, and the content with its last one; returns the contents that went.
 
-        Raises `ImageNotFoundError`.
+        What other models keep under that name goes too: who deletes an image wants it gone, and
+        not back after a change of models. Raises `ImageNotFoundError`.
         """
         with writing(self._transactions) as connection:
             number = connection.scalar(self._names(image_names.c.number, name))
             if number is None:
                 raise self._unknown(name)
-            connection.execute(delete(image_names).where(*self._named(name)))
-            return self._without_names(connection, [number])
+            gone: tuple[int, ...] = ()
+            for key in model_keys(connection):
+                named = (image_names.c.model_key == key, image_names.c.id == name)
+                of_key = connection.scalar(select(image_names.c.number).where(*named))
+                if of_key is not None:
+                    connection.execute(delete(image_names).where(*named))
+                    gone += self._without_names(connection, [of_key], key)
+            return gone
 
     def get(self, name: str) -> StoredImage:
         """The image of that name. Raises `ImageNotFoundError`."""
@@ -186,7 +199,7 @@ class ImageStore:
             "height": image.height,
             "format": image.format,
             "bytes": image.bytes,
-            "created_at": self._clock(),
+            "created_at": image.created_at or self._clock(),
             "vector_type": self._vector_type,
             "vector": to_bytes(image.vector, self._vector_type),
             "copy_vector": None if copy is None else to_bytes(copy, "float16"),
@@ -194,13 +207,15 @@ class ImageStore:
             "tags_revision": image.tags_revision,
         }
 
-    def _without_names(self, connection: Connection, numbers: list[int]) -> tuple[int, ...]:
+    def _without_names(
+        self, connection: Connection, numbers: list[int], model_key: str | None = None
+    ) -> tuple[int, ...]:
         """Deletes those contents that nothing names any more; returns their numbers."""
         still = select(image_names.c.number).where(image_names.c.number.in_(numbers))
         kept = set(connection.scalars(still))
         gone = tuple(number for number in numbers if number not in kept)
         connection.execute(delete(images).where(images.c.number.in_(gone)))
-        record_removals(connection, self.model_key, gone)
+        record_removals(connection, model_key or self.model_key, gone)
         return gone
 
     def _load(
@@ -274,14 +289,9 @@ def _stored(
         height=row.height,
         format=row.format,
         bytes=row.bytes,
-        created_at=_utc(row.created_at),
+        created_at=utc(row.created_at),
         source=chosen.source,
         metadata=metadata,
         tags=tuple(tags),
         tags_revision=row.tags_revision,
     )
-
-
-def _utc(moment: datetime) -> datetime:
-    """SQLite forgets the zone of what it was given, which was UTC."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Literal
 
 import numpy as np
@@ -44,7 +44,8 @@ class Fingerprint:
 class NewImage:
     """An image to be stored: `vector` is `(d,) float32`, unit length; `tags` id and confidence.
 
-    Without an id of the caller's, its id is the SHA-256 of its file.
+    Without an id of the caller's, its id is the SHA-256 of its file. `created_at` is now unless
+    the image was stored before, under another model.
     """
 
     sha256: str
@@ -60,6 +61,7 @@ class NewImage:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[tuple[str, float], ...] = ()
     tags_revision: int | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,11 @@ class Filters:
     def ask_nothing(self) -> bool:
         """Whether every image passes."""
         return not (self.all_tags or self.since or self.until or self.metadata)
+
+
+def utc(moment: datetime) -> datetime:
+    """SQLite forgets the zone of what it was given, which was UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def checked_id(given: str) -> str:

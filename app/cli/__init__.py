@@ -16,6 +16,7 @@ from app.api.context import Service
 from app.api.tag import render
 from app.choice import Options
 from app.cli import bench, images, jobs, keys, models, quality, vocabulary
+from app.cli.reindex import reindex
 from app.cli.remote import API_KEY
 from app.cli.run import run
 from app.doctor import examine, summary
@@ -44,6 +45,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.command()(images.retag)
+app.command()(reindex)
 app.command()(run)
 app.command()(bench.bench)
 app.command()(quality.calibrate)

@@ -114,9 +114,21 @@ def test_images_of_another_model_are_not_seen(
     collection.add(new_image(1))
     other = ImageCollection(database, ImageStore(database, "model-b", DIM), tmp_path / "index")
     assert other.search(vector(1), 5) == []
+    other.add(new_image(1, id="theirs"))
+    other.delete("theirs")
+    assert ids(collection, 1) == ["image-1"]
+
+
+def test_a_deleted_id_is_gone_under_every_model(
+    collection: ImageCollection, database: Database, tmp_path: Path
+) -> None:
+    collection.add(new_image(1))
+    other = ImageCollection(database, ImageStore(database, "model-b", DIM), tmp_path / "index")
     other.add(new_image(1))
     other.delete("image-1")
-    assert ids(collection, 1) == ["image-1"]
+    collection.catch_up()
+    assert ids(collection, 1) == []
+    assert len(other) == len(collection) == 0
 
 
 def test_filters_let_in_what_they_say(collection: ImageCollection) -> None:
