@@ -19,6 +19,7 @@ from app.choice import (
     numbers_of,
     with_parents,
 )
+from app.intake.blank import Blank
 from app.pixels import Pixels
 from app.recall import Recalled, StoredFacts
 from app.snapshot import Snapshot
@@ -33,7 +34,10 @@ HIT_BYTES = 250
 
 @dataclass(frozen=True)
 class Tagged:
-    """What one image shows; `nearest_misses` is filled where no tag fits, `recalled` if asked."""
+    """What one image shows; `nearest_misses` is filled where no tag fits, `recalled` if asked.
+
+    `blank` says why there is nothing to see on it: then it has no tags, unless a cut was asked for.
+    """
 
     sha256: str
     width: int
@@ -41,6 +45,7 @@ class Tagged:
     tags: tuple[TagHit, ...]
     nearest_misses: tuple[TagHit, ...] = ()
     recalled: Recalled | None = None
+    blank: Blank | None = None
 
 
 @dataclass(frozen=True)
@@ -102,8 +107,13 @@ def _decided(
     snapshot: Snapshot, image: Pixels, numbers: Numbers, rows: Rows, options: Options
 ) -> Tagged:
     """The tags of one image, or its nearest misses."""
-    tags = choose(snapshot, numbers, rows, options.top_k, keep_parents=options.include_parents)
+    empty = image.blank is not None and not options.targets
+    tags = (
+        ()
+        if empty
+        else choose(snapshot, numbers, rows, options.top_k, keep_parents=options.include_parents)
+    )
     misses = () if tags else nearest_misses(snapshot, numbers, rows)
     if options.include_parents:
         tags = with_parents(snapshot, numbers, rows, tags)
-    return Tagged(image.sha256, image.width, image.height, tags, misses)
+    return Tagged(image.sha256, image.width, image.height, tags, misses, blank=image.blank)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.batching.cache import KnownImage, VectorCache
 from app.encoders.base import Encoder
+from app.intake.blank import Blank, blank
 from app.intake.decode import DecodedImage, decode
 from app.intake.limits import Limits
 from app.intake.sources import FileSource, StoredSource
@@ -28,6 +29,7 @@ class Pixels:
 
     `facts` is there where the request asks about stored images. Of a stored image `facts` has
     the vectors, and `known` those of a file that was seen before: then there are no `pixels`.
+    `blank` says why there is nothing to see, where there is not.
     """
 
     sha256: str
@@ -37,6 +39,7 @@ class Pixels:
     decode_ms: float
     facts: FileFacts | StoredFacts | None = None
     known: KnownImage | None = None
+    blank: Blank | None = None
 
 
 def take_in(
@@ -61,10 +64,10 @@ def take_in(
             spent_ms = (time.monotonic() - began) * 1000
             return Pixels(digest, known.width, known.height, None, spent_ms, known=known)
     image = decode(data, limits, None if facts else enough_side)
-    pixels = encoder.prepare(image.image)
+    pixels, nothing = encoder.prepare(image.image), blank(image.image)
     spent_ms = (time.monotonic() - began) * 1000
     prints = _facts(image, len(data)) if facts else None
-    return Pixels(image.sha256, image.width, image.height, pixels, spent_ms, prints)
+    return Pixels(image.sha256, image.width, image.height, pixels, spent_ms, prints, blank=nothing)
 
 
 def look_up(source: StoredSource, collection: ImageCollection | None) -> Pixels:

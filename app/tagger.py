@@ -208,7 +208,7 @@ class Tagger:
                 work = partial(recall, collection, image.facts, one)
             else:
                 # Kept as a re-tag would find them, whatever this request wished to see.
-                (tags,) = tags_of(snapshot, one.vector[None, :])
+                (tags,) = [()] if image.blank else tags_of(snapshot, one.vector[None, :])
                 name = names[at] if names else Name()
                 work = partial(keep, collection, image.facts, one, name, tags, snapshot.revision)
             seen = await asyncio.get_running_loop().run_in_executor(self.pool, work)
@@ -240,7 +240,8 @@ class Tagger:
         assert image.pixels is not None  # noqa: S101 - only those above have none
         row = await self.batcher.encode(image.pixels, deadline, priority)
         encoded = _parted(row, self.encoder.dim)
-        if self.seen is not None:
+        # One that is blank must be seen to be so again.
+        if self.seen is not None and image.blank is None:
             size = image.width, image.height
             self.seen.put(image.sha256, KnownImage(*size, encoded.vector, encoded.copy_vector))
         return encoded

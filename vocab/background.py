@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +19,6 @@ class BackgroundBank:
 
     model_key: str
     vectors: FloatArray
-
-    @cached_property
-    def moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """`(d,)` mean and `(d, d)` covariance of the vectors, of which there must be some.
-
-        Kept, because every edit of the vocabulary measures its tags with them.
-        """
-        centre = self.vectors.mean(axis=0, dtype=np.float64)
-        apart = self.vectors - centre
-        return centre, apart.T @ apart / len(self.vectors)
 
     def __len__(self) -> int:
         return len(self.vectors)

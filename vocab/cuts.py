@@ -30,7 +30,7 @@ def precision_cuts(counts: Counts, logits: FloatArray, precision: float) -> Floa
     A tag the bank shows nowhere that high is cut where its own probability reaches it: being
     rare in the bank is no reason to be silent when it is seen.
     """
-    probability = 1.0 / (1.0 + np.exp(-logits))
+    probability = 1.0 / (1.0 + np.exp(-np.clip(logits, -60, 60)))
     seen = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float32)[:, ::-1]
     right = np.cumsum((counts * probability)[:, ::-1], axis=1)[:, ::-1]
     kept = np.where(seen > 0, right >= precision * seen, probability >= precision)
@@ -41,7 +41,7 @@ def best_f1_cuts(counts: Counts, logits: FloatArray) -> FloatArray:
     """Half of the best F1 expected over the bank, as a probability (Lipton, Elkan and
     Naryanaswamy 2014, arXiv 1402.1892); infinite for a tag whose best is below `LEAST_F1`.
     """
-    probability = 1.0 / (1.0 + np.exp(-logits))
+    probability = 1.0 / (1.0 + np.exp(-np.clip(logits, -60, 60)))
     emitted = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float32)[:, ::-1]
     right = np.cumsum((counts * probability)[:, ::-1], axis=1)[:, ::-1]
     all_right = right[:, :1]

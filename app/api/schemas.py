@@ -151,6 +151,12 @@ class ResultOk(BaseModel):
     nearest_misses: list[MissOut] | None = Field(
         None, description="没有任何标签达到阈值时，最接近的三个及各自的差距。"
     )
+    blank: Literal["flat", "noise", "blurred"] | None = Field(
+        None,
+        description=(
+            "图上没有可识别的内容：flat 纯色，noise 噪点，blurred 严重模糊；默认设置下不给标签。"
+        ),
+    )
     duplicates: list[DuplicateOut] | None = Field(
         None, description="已入库的重复图片，最确定的在前；仅在选项 duplicates 或 index 时出现。"
     )

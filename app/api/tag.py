@@ -137,6 +137,7 @@ def result_out(result: Tagged | Problem) -> ResultOk | ResultError:
             for hit in result.nearest_misses
         ]
         or None,
+        blank=result.blank,
         **recalled_members(result.recalled),
     )
 

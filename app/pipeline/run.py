@@ -100,7 +100,8 @@ class Run:
     ) -> None:
         """Tags and groups a chunk, and keeps its rows; the row is what says that it is done."""
         good = [at for at, image in enumerate(images) if isinstance(image, Pixels)]
-        tagged = dict(zip(good, self._tags(encoded), strict=True))
+        pixels = [image for image in images if isinstance(image, Pixels)]
+        tagged = dict(zip(good, self._tags(pixels, encoded), strict=True))
         vectors = dict(zip(good, encoded, strict=True))
         belongs = self._grouped(first, images, vectors)
         rows = []
@@ -112,15 +113,22 @@ class Run:
             self._store(item, image, vectors[at])
         self.checkpoint.add(rows)
 
-    def _tags(self, encoded: Sequence[Encoded]) -> list[tuple[TagHit, ...]]:
+    def _tags(
+        self, images: Sequence[Pixels], encoded: Sequence[Encoded]
+    ) -> list[tuple[TagHit, ...]]:
         if not encoded:
             return []
         vectors: FloatArray = np.stack([one.vector for one in encoded])
         similarities = self.snapshot.index.similarities(vectors, self.snapshot.model_key)
         found = numbers_of(self.snapshot, vectors, similarities, self.options)
         rows = rows_of(self.snapshot, self.options)
-        top_k = self.options.top_k
-        return [choose(self.snapshot, one, rows, top_k, keep_parents=False) for one in found]
+        top_k, asked = self.options.top_k, self.options.targets
+        return [
+            ()
+            if image.blank and not asked
+            else choose(self.snapshot, one, rows, top_k, keep_parents=False)
+            for image, one in zip(images, found, strict=True)
+        ]
 
     def _grouped(
         self, first: int, images: Images, vectors: dict[int, Encoded]
@@ -141,7 +149,7 @@ class Run:
         if self.library is None or not isinstance(image.facts, FileFacts):
             return
         # Kept as a re-tag would find them, whatever this run wished to see.
-        (tags,) = tags_of(self.snapshot, vectors.vector[None, :])
+        (tags,) = [()] if image.blank else tags_of(self.snapshot, vectors.vector[None, :])
         name = Name(source=item.name)
         self.library.add(new_image(image.facts, vectors, name, tags, self.snapshot.revision))
 

@@ -10,6 +10,7 @@ from io import BytesIO
 from typing import cast
 
 import pytest
+from PIL import Image
 
 from app.api.context import Service
 from app.batching.admission import Gate, WaitingGate
@@ -219,3 +220,16 @@ def test_a_failing_encoder_fails_the_request_and_gives_its_place_back(tagger: Ta
 def test_before_the_vocabulary_is_live_a_request_is_told_to_wait(tagger: Tagger) -> None:
     with pytest.raises(NotReadyError):
         ask(replace(tagger, live=Live()), [CAT])
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_empty_frame_gets_no_tag_says_why_and_is_tagged_when_a_cut_is_asked_for(
+    tagger: Tagger, again: bool
+) -> None:
+    file = BytesIO()
+    Image.new("RGB", (90, 60), (0, 0, 0)).save(file, "PNG")
+    result = tagged(ask(tagger, [upload(file.getvalue())]))
+    assert result.blank == "flat"
+    assert result.tags == ()
+    assert len(result.nearest_misses) == 3
+    assert tagged(ask(tagger, [upload(file.getvalue())], EVERYTHING)).tags

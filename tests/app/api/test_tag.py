@@ -18,6 +18,7 @@ TAG_MEMBERS = {
     "category",
     "parents",
     "implied",
+    "state",
 }
 
 
