@@ -9,6 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from app.encoders.json_tokenizer import JsonTokenizer
 from app.errors import ModelFileError
 
+PADDING, UNKNOWN = "[PAD]", "[UNK]"
 TEXTS = ["a dog in the snow", "  a   dog ", "cat " * 50, ""]
 
 
@@ -16,7 +17,7 @@ TEXTS = ["a dog in the snow", "  a   dog ", "cat " * 50, ""]
 def path(tmp_path: Path) -> Path:
     words = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "a", "dog", "in", "the", "snow", "cat"]
     vocabulary = {word: number for number, word in enumerate(words)}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
@@ -37,7 +38,7 @@ def test_texts_become_ids_of_a_fixed_length(path: Path) -> None:
 
 def test_the_ids_are_those_of_transformers(path: Path) -> None:
     transformers = pytest.importorskip("transformers", reason="needs the `clip` extra")
-    theirs = transformers.PreTrainedTokenizerFast(tokenizer_file=str(path), pad_token="[PAD]")
+    theirs = transformers.PreTrainedTokenizerFast(tokenizer_file=str(path), pad_token=PADDING)
     expected = theirs(TEXTS, max_length=8, padding="max_length", truncation=True)["input_ids"]
     assert JsonTokenizer(path, 8)(TEXTS).ids.tolist() == expected
 
