@@ -64,8 +64,8 @@ def fill(database: Database, vectors: NDArray[np.float32]) -> None:
     now = datetime.now(timezone.utc)
     for rows in batches(range(len(vectors)), 5_000):
         with database.write() as connection:
-            connection.execute(insert(images), [_image(at, vectors[at], now) for at in rows])
-            connection.execute(insert(image_names), [_name(at, now) for at in rows])
+            connection.execute(insert(images), [image_row(at, vectors[at], now) for at in rows])
+            connection.execute(insert(image_names), [name_row(at, now) for at in rows])
 
 
 def check(snapshot: Snapshot, vectors: NDArray[np.float32]) -> None:
@@ -132,7 +132,8 @@ def _print(given: argparse.Namespace, rates: dict[str, list[float]]) -> None:
     )
 
 
-def _image(at: int, vector: NDArray[np.float32], now: datetime) -> dict[str, Any]:
+def image_row(at: int, vector: NDArray[np.float32], now: datetime) -> dict[str, Any]:
+    """A row of `images`."""
     return {
         "model_key": KEY,
         "sha256": f"{at:064d}",
@@ -150,8 +151,9 @@ def _image(at: int, vector: NDArray[np.float32], now: datetime) -> dict[str, Any
     }
 
 
-def _name(at: int, now: datetime) -> dict[str, Any]:
-    number = at + 1  # the first of an empty table
+def name_row(at: int, now: datetime) -> dict[str, Any]:
+    """A row of `image_names`, for that image as the first of an empty table."""
+    number = at + 1
     facts = {"source": "", "created_at": now, "metadata": {}}
     return {"model_key": KEY, "id": f"{at:064d}", "number": number} | facts
 
