@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class Options:
     strictest counts. A tag that cannot keep what is asked stays out, unless `include_uncertain`
     brings it in at its usual cut. An empty `categories` means all of them. `distinct` leaves out
     tags that only repeat a stronger one. `duplicates` asks whether the image is stored already;
-    `index` asks that too, and stores it.
+    `index` asks that too, and stores it. `detail` says whether parts of an image count too.
     """
 
     top_k: int = 10
@@ -40,6 +41,7 @@ class Options:
     false_positive_rate: float | None = None
     best_f1: bool = False
     include_uncertain: bool = False
+    detail: Literal["usual", "high"] = "usual"
     categories: tuple[str, ...] = ()
     include_parents: bool = False
     distinct: bool = True

@@ -15,6 +15,7 @@ from app.intake.blank import Blank, blank
 from app.intake.decode import DecodedImage, decode
 from app.intake.limits import Limits
 from app.intake.sources import FileSource, StoredSource
+from app.intake.tiles import tiles_of
 from app.recall import FileFacts, StoredFacts, find_stored
 from index.collection import ImageCollection
 from index.errors import ImageNotFoundError
@@ -29,7 +30,7 @@ class Pixels:
 
     `facts` is there where the request asks about stored images. Of a stored image `facts` has
     the vectors, and `known` those of a file that was seen before: then there are no `pixels`.
-    `blank` says why there is nothing to see, where there is not.
+    `tiles` are its parts, prepared too, where they were asked for. `blank` says why there is nothing to see, where there is not.
     """
 
     sha256: str
@@ -40,6 +41,7 @@ class Pixels:
     facts: FileFacts | StoredFacts | None = None
     known: KnownImage | None = None
     blank: Blank | None = None
+    tiles: tuple[FloatArray, ...] = ()
 
 
 def take_in(
@@ -48,6 +50,7 @@ def take_in(
     encoder: Encoder,
     *,
     facts: bool,
+    tiled: bool = False,
     seen: VectorCache | None = None,
     enough_side: int | None = None,
 ) -> Pixels:
@@ -58,16 +61,18 @@ def take_in(
     """
     began = time.monotonic()
     data = source.read(limits)
-    if seen is not None and not facts:
+    if seen is not None and not facts and not tiled:
         digest = hashlib.sha256(data).hexdigest()
         if known := seen.get(digest):
             spent_ms = (time.monotonic() - began) * 1000
             return Pixels(digest, known.width, known.height, None, spent_ms, known=known)
     image = decode(data, limits, None if facts else enough_side)
     pixels, nothing = encoder.prepare(image.image), blank(image.image)
+    tiles = [encoder.prepare(tile) for tile in tiles_of(image.image)] if tiled else []
     spent_ms = (time.monotonic() - began) * 1000
     prints = _facts(image, len(data)) if facts else None
-    return Pixels(image.sha256, image.width, image.height, pixels, spent_ms, prints, blank=nothing)
+    size = image.width, image.height
+    return Pixels(image.sha256, *size, pixels, spent_ms, prints, blank=nothing, tiles=tuple(tiles))
 
 
 def look_up(source: StoredSource, collection: ImageCollection | None) -> Pixels:

@@ -20,10 +20,11 @@ from app.batching.batcher import Batcher, Encoded, Priority
 from app.batching.cache import KnownImage, ResultCache, VectorCache
 from app.choice import Options, Rows, rows_of
 from app.deciding import Decided, Tagged, decide
-from app.encoders.base import Encoder
+from app.encoders.base import Encoder, unit_rows
 from app.errors import ImageError, RequestTimeoutError
 from app.intake.limits import Limits
 from app.intake.sources import Fetch, Source, StoredSource, UrlSource
+from app.intake.tiles import TILES
 from app.pixels import Pixels, look_up, take_in
 from app.recall import Name, StoredFacts, keep, recall, recall_others
 from app.recent import Seen
@@ -85,6 +86,7 @@ class Tagger:
     enough_side: int | None = None
     answers: ResultCache[Tagged] | None = None
     observe: Callable[[Sequence[Seen]], None] = ignore
+    tell: Callable[[Answer], None] | None = None
 
     async def tag(
         self,
@@ -103,9 +105,10 @@ class Tagger:
         snapshot = self.live.current()
         rows = rows_of(snapshot, options)
         facts = options.duplicates or options.index
-        async with self._place(len(sources), priority):
+        tiled = options.detail == "high"
+        async with self._place(len(sources) * (1 + TILES if tiled else 1), priority):
             deadline = time.monotonic() + self.timeout_s
-            work = self._encode(sources, deadline, facts, priority)
+            work = self._encode(sources, deadline, facts, priority, tiled)
             images, encoded = await self._in_time(work, deadline)
             decided = await self._decided(snapshot, images, encoded, rows, options)
             stages = {
@@ -122,7 +125,10 @@ class Tagger:
                 asked = self._recalled(images, encoded, results, options, names, snapshot)
                 results = await self._in_time(asked, deadline)
                 stages["recall"] = (time.monotonic() - recalling) * 1000
-        return Answer(self.encoder.name, snapshot.revision, results, stages)
+        answer = Answer(self.encoder.name, snapshot.revision, results, stages)
+        if self.tell is not None:
+            self.tell(answer)
+        return answer
 
     async def embed(self, sources: Sequence[Source]) -> dict[str, FloatArray]:
         """The `(d,)` unit vector of each image by its SHA-256, in order; nothing is tagged.
@@ -223,10 +229,15 @@ class Tagger:
             raise RequestTimeoutError(f"处理用时超过 {self.timeout_s:g} 秒") from error
 
     async def _encode(
-        self, sources: Sequence[Source], deadline: float, facts: bool, priority: Priority
+        self,
+        sources: Sequence[Source],
+        deadline: float,
+        facts: bool,
+        priority: Priority,
+        tiled: bool = False,
     ) -> tuple[list[Pixels | Problem], list[Encoded]]:
         """Every source as pixels or a problem, and the vectors of those that are pixels."""
-        images = await all_of(self._take_in(source, facts) for source in sources)
+        images = await all_of(self._take_in(source, facts, tiled) for source in sources)
         good = [image for image in images if isinstance(image, Pixels)]
         return images, await all_of(self._vector_of(image, deadline, priority) for image in good)
 
@@ -244,9 +255,13 @@ class Tagger:
         if self.seen is not None and image.blank is None:
             size = image.width, image.height
             self.seen.put(image.sha256, KnownImage(*size, encoded.vector, encoded.copy_vector))
+        if image.tiles:
+            tiles = await all_of(self.batcher.encode(t, deadline, priority) for t in image.tiles)
+            rows = [encoded.vector, *(_parted(tile, self.encoder.dim).vector for tile in tiles)]
+            encoded = replace(encoded, detailed=unit_rows(np.mean(rows, axis=0)[None, :])[0])
         return encoded
 
-    async def _take_in(self, source: Source, facts: bool) -> Pixels | Problem:
+    async def _take_in(self, source: Source, facts: bool, tiled: bool) -> Pixels | Problem:
         """One source to prepared pixels, off the event loop."""
         try:
             loop = asyncio.get_running_loop()
@@ -261,6 +276,7 @@ class Tagger:
                     self.limits,
                     self.encoder,
                     facts=facts,
+                    tiled=tiled,
                     seen=self.seen,
                     enough_side=self.enough_side,
                 )
@@ -285,7 +301,7 @@ def _seen(images: Sequence[Pixels], encoded: Sequence[Encoded]) -> list[Seen]:
 
 
 def _stacked(encoded: Sequence[Encoded], dim: int) -> FloatArray:
-    """`(m, d) float32` of the images of a request, which may all have failed."""
+    """`(m, d) float32` to tag the images of a request by, which may all have failed."""
     if not encoded:
         return np.zeros((0, dim), dtype=np.float32)
-    return np.stack([one.vector for one in encoded])
+    return np.stack([o.vector if o.detailed is None else o.detailed for o in encoded])

@@ -103,6 +103,7 @@ def options_of(given: OptionsIn) -> Options:
         false_positive_rate=given.false_positive_rate,
         best_f1=given.best_f1,
         include_uncertain=given.include_uncertain,
+        detail=given.detail,
         categories=tuple(given.categories),
         include_parents=given.include_parents,
         distinct=given.distinct,

@@ -51,6 +51,10 @@ class OptionsIn(RequestModel):
             "不填时，一个标签与它的上级只报告更强的那个。"
         ),
     )
+    detail: Literal["usual", "high"] = Field(
+        "usual",
+        description="`high` 另看图片的四个局部，小物体更准，编码用时约五倍；对已入库的图片不起作用。",
+    )
     distinct: StrictBool = Field(
         True,
         description=(

@@ -28,12 +28,16 @@ PATIENCE = 2.0
 
 @dataclass(frozen=True)
 class Encoded:
-    """One image's `(d,) float32` row as the encoder gave it, and its waits in milliseconds."""
+    """One image's `(d,) float32` row as the encoder gave it, and its waits in milliseconds.
+
+    `detailed (d,)` is a unit vector of the image and its parts, where it was asked for.
+    """
 
     vector: FloatArray
     queue_ms: float
     encode_ms: float
     copy_vector: FloatArray | None = None
+    detailed: FloatArray | None = None
 
 
 @dataclass

@@ -233,3 +233,20 @@ def test_an_empty_frame_gets_no_tag_says_why_and_is_tagged_when_a_cut_is_asked_f
     assert result.tags == ()
     assert len(result.nearest_misses) == 3
     assert tagged(ask(tagger, [upload(file.getvalue())], EVERYTHING)).tags
+
+
+def test_high_detail_looks_at_parts_and_is_not_mistaken_for_the_usual_answer(
+    tagger: Tagger,
+) -> None:
+    usual = tagged(ask(tagger, [CAT], EVERYTHING))
+    high = tagged(ask(tagger, [CAT], replace(EVERYTHING, detail="high")))
+    assert high.tags[0].tag.name == usual.tags[0].tag.name
+    assert [hit.similarity for hit in high.tags] != [hit.similarity for hit in usual.tags]
+    assert tagged(ask(tagger, [CAT], EVERYTHING)) == usual
+
+
+def test_high_detail_takes_the_places_its_parts_need(tagger: Tagger) -> None:
+    narrow = replace(tagger, gate=Gate(4))
+    assert tagged(ask(narrow, [CAT])).tags
+    with pytest.raises(OverloadedError):
+        ask(narrow, [CAT], Options(detail="high"))
