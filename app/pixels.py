@@ -30,7 +30,8 @@ class Pixels:
 
     `facts` is there where the request asks about stored images. Of a stored image `facts` has
     the vectors, and `known` those of a file that was seen before: then there are no `pixels`.
-    `tiles` are its parts, prepared too, where they were asked for. `blank` says why there is nothing to see, where there is not.
+    `tiles` are its parts, prepared too, where they were asked for. `blank` says why there is
+    nothing to see, where there is not.
     """
 
     sha256: str

@@ -53,7 +53,9 @@ class OptionsIn(RequestModel):
     )
     detail: Literal["usual", "high"] = Field(
         "usual",
-        description="`high` 另看图片的四个局部，小物体更准，编码用时约五倍；对已入库的图片不起作用。",
+        description=(
+            "`high` 另看图片的四个局部，小物体更准，编码用时约五倍；对已入库的图片不起作用。"
+        ),
     )
     distinct: StrictBool = Field(
         True,
