@@ -278,6 +278,8 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
         version=version("tuqian"),
         description=DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,  # `add_page` serves its own, which asks no other machine for anything
+        redoc_url=None,
     )
     add_middlewares(app, chosen.max_request_bytes, chosen.body_timeout_s, chosen.cors_origins)
     add_traces(app, chosen.otel_endpoint)

@@ -28,8 +28,6 @@ TABLE: dict[tuple[str, str], Rule] = {
     ("GET", "/"): OPEN,
     ("GET", "/assets/{path:path}"): OPEN,
     ("GET", "/docs"): OPEN,
-    ("GET", "/docs/oauth2-redirect"): OPEN,
-    ("GET", "/redoc"): OPEN,
     ("GET", "/openapi.json"): OPEN,
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,

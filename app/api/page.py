@@ -1,4 +1,4 @@
-"""`/`: the page, and the files it is made of."""
+"""`/` and `/docs`: the pages, and the files they are made of."""
 
 from __future__ import annotations
 
@@ -34,6 +34,12 @@ class FreshFiles(StaticFiles):
 async def page() -> FileResponse:
     """The page itself; everything else it needs lies under `/assets`."""
     return FileResponse(WEB / "index.html", media_type="text/html", headers=FRESH)
+
+
+@router.get("/docs")
+async def docs() -> FileResponse:
+    """The documentation of the interface, without anything from another machine."""
+    return FileResponse(WEB / "docs.html", media_type="text/html", headers=FRESH)
 
 
 def add_page(app: FastAPI) -> None:
