@@ -85,6 +85,7 @@ def view(request: pytest.FixtureRequest) -> str:
 def watch(address: str) -> Iterator[Watch]:
     """Nothing may go wrong unseen: no error in the console, no request to another machine."""
     watch = Watch(address)
+    watch.expect(r"404.*/metrics\)")  # a service without metrics says so, once
     yield watch
     assert watch.wrongs == []
 
@@ -92,8 +93,12 @@ def watch(address: str) -> Iterator[Watch]:
 @pytest.fixture
 def page(browser: Any, address: str, view: str, watch: Watch) -> Iterator[Any]:
     """The page in a window of its own."""
+    # Without motion: a fade that is half over looks like too little contrast.
     context = browser.new_context(
-        base_url=address, permissions=["clipboard-read", "clipboard-write"], **VIEWS[view]
+        base_url=address,
+        permissions=["clipboard-read", "clipboard-write"],
+        reduced_motion="reduce",
+        **VIEWS[view],
     )
     context.set_default_timeout(20_000)
     page = context.new_page()

@@ -50,7 +50,9 @@ def slide_to(page: Any, value: int) -> None:
 def test_photos_become_cards_with_tags_and_a_broken_one_says_what_to_do(
     page: Any, photo: Callable[[str], str], tmp_path: Path
 ) -> None:
-    expect(page.get_by_role("heading", name=re.compile("把照片拖到这里|给照片打标签"))).to_be_visible()
+    expect(
+        page.get_by_role("heading", name=re.compile("把照片拖到这里|给照片打标签"))
+    ).to_be_visible()
     assert serious_violations(page) == []
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff\xe0 not a photo at all")
@@ -81,9 +83,7 @@ def test_why_shows_the_numbers_of_the_answer(page: Any, photo: Callable[[str], s
     expect(card.locator(".tag-main").first).to_have_attribute("aria-expanded", "true")
 
 
-def test_the_slider_filters_again_without_a_request(
-    page: Any, photo: Callable[[str], str]
-) -> None:
+def test_the_slider_filters_again_without_a_request(page: Any, photo: Callable[[str], str]) -> None:
     page.set_input_files(PICKER, [photo("tiger"), photo("pavilion")])
     for name in ("tiger.jpg", "pavilion.jpg"):
         card_of(page, name)
@@ -201,9 +201,7 @@ def test_photos_come_by_pasting_and_by_dropping(page: Any, way: str) -> None:
     assert "猫" in tags_of(card_of(page, f"{way}.jpg"))
 
 
-def test_a_photo_is_tagged_and_judged_by_keyboard_alone(
-    page: Any, service: httpx.Client
-) -> None:
+def test_a_photo_is_tagged_and_judged_by_keyboard_alone(page: Any, service: httpx.Client) -> None:
     tab_to(page, lambda focus: focus["classes"] == "skip")
     tab_to(page, lambda focus: "sample" in focus["classes"])
     page.keyboard.press("Enter")

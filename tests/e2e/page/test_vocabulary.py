@@ -181,7 +181,6 @@ def test_the_history_shows_each_edit_and_leads_back(page: Any, service: httpx.Cl
     assert tag_named(service, "键盘")["gloss"] == ""
 
 
-@on_both
 def test_a_finding_of_the_lint_leads_to_its_tag(page: Any) -> None:
     page.goto("/#/vocabulary/lint")
     finding = page.locator(".findings li", has_text="扳手").first

@@ -56,7 +56,7 @@ export function TagPicker({ label, placeholder, action, onTag }) {
       <datalist id=${list}>
         ${found.map((tag) => html`<option value=${tag.name}>${tag.category}</option>`)}
       </datalist>
-      <button class="button small" disabled=${!text.trim()}>${action}</button>
+      <button class="button" disabled=${!text.trim()}>${action}</button>
     </form>
   `;
 }
