@@ -32,6 +32,7 @@ from bench.calibration.measures import brier_skill, shown_error
 from bench.calibration.truth import Labelled, mentioned, supertags
 from vocab.calibration import calibrate, probabilities
 from vocab.evaluation import bootstrap_weights, rates
+from vocab.evaluation import interval as middle
 from vocab.feedback import Prior, Said, posterior_shift, weigh
 
 Floats = NDArray[np.float64]
@@ -157,8 +158,9 @@ def interval(one: Set, count: int, prior: Prior, name: str) -> str:
         figures(held_out.rows(np.repeat(np.arange(len(w)), w.astype(int))), shift)[name]
         for w in drawn
     ]
-    low, high = np.quantile(values, [0.025, 0.975])
-    return f"{figures(held_out, shift)[name]:.4f} ({low:.4f} to {high:.4f})"
+    value = figures(held_out, shift)[name]
+    low, high = middle(value, np.asarray(values))
+    return f"{value:.4f} ({low:.4f} to {high:.4f})"
 
 
 def careless(one: Set, prior: Prior) -> dict[str, float]:
