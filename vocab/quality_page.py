@@ -84,7 +84,21 @@ def _marks(report: QualityReport) -> str:
         "是自动阈值能达到的上限。"
         "“实际给出”在自动阈值之上再去掉重复与同义的标签，每张图最多 10 个。"
         "micro 把所有标签合在一起算，macro 先逐个标签算再平均；"
-        "一次也没有给出的标签精确率记为 0。</p>"
+        "一次也没有给出的标签精确率记为 0。</p>" + _miss_cuts(report)
+    )
+
+
+def _miss_cuts(report: QualityReport) -> str:
+    """What to ask for so that few true tags are missed."""
+    rows = [
+        [f"{float(share):.0%}", "图片太少，无法承诺" if cut is None else f"{cut:.3f}"]
+        for share, cut in report.miss_cuts.items()
+    ]
+    return (
+        "<h2>不想漏掉</h2>"
+        + table(("平均最多漏掉的正确标签", "min_confidence"), rows)
+        + '<p class="note">共形风险控制（arXiv 2208.02814）：流量与这批图片相似时，'
+        "按这个 min_confidence 请求，平均每张图漏掉的正确标签不超过左边的比例。</p>"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vocab.conformal import MISSES, miss_cut
 from vocab.confusion import Confusion, confusions
 from vocab.evaluation import (
     Bools,
@@ -119,7 +120,11 @@ class TagReport:
 
 @dataclass(frozen=True)
 class QualityReport:
-    """Everything a report says."""
+    """Everything a report says.
+
+    `miss_cuts` are the confidences to cut at so that at most the named share of the true tags of an
+    image is missed (vocab.conformal).
+    """
 
     subject: Subject
     images: int
@@ -135,6 +140,7 @@ class QualityReport:
     reliability: Reliability
     coverage: Coverage
     confusions: tuple[Confusion, ...]
+    miss_cuts: dict[str, float | None]
     tags: tuple[TagReport, ...]
 
 
@@ -164,6 +170,9 @@ def quality_report(
         reliability=bins,
         coverage=_coverage(measured.tags_per_image, weights),
         confusions=confusions(measured.ids, measured.names, measured.served, truth, counted),
+        miss_cuts={
+            f"{share:g}": miss_cut(measured.confidences, truth, counted, share) for share in MISSES
+        },
         tags=_tags(measured, precisions[0], best, cuts),
     )
 

@@ -182,6 +182,9 @@ def _summary(report: QualityReport) -> Table:
     }
     for name, figure in rows.items():
         table.add_row(name, *_cells(figure))
+    for share, cut in report.miss_cuts.items():
+        said = "图片太少" if cut is None else f"{cut:.3f}"
+        table.add_row(f"平均漏掉不超过 {float(share):.0%} 的 min_confidence", said, "")
     return table
 
 
