@@ -13,27 +13,14 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from app.access.access import access_of, check_access
-from app.api import (
-    audit,
-    feedback,
-    health,
-    images,
-    jobs,
-    quality,
-    tag,
-    vocabulary,
-    vocabulary_examples,
-    vocabulary_files,
-    vocabulary_history,
-    vocabulary_insight,
-)
 from app.api.context import Service
 from app.api.editing import add_stale_handler
 from app.api.job_render import RENDERING
 from app.api.middlewares import add_middlewares
 from app.api.openapi import DESCRIPTION, complete_openapi
 from app.api.page import add_page
-from app.api.problems import add_handlers
+from app.api.problems import add_handlers, code_of
+from app.api.routers import add_routers
 from app.api.traces import add_traces
 from app.batching.admission import Gate, WaitingGate
 from app.batching.batcher import Batcher
@@ -51,6 +38,8 @@ from app.jobs.runner import Runner, start_runner
 from app.learning import bank_of, learning_of
 from app.loading import encoders_of
 from app.logs import CarryingPool
+from app.metrics.counts import Counts
+from app.metrics.watch import DriftWatch, Watch
 from app.pixels import enough_side_of
 from app.recall import unrelated_of
 from app.reindex import warn_of_others
@@ -72,13 +61,6 @@ from vocab.tags import Tag
 log = logging.getLogger(__name__)
 
 PROBES = 256
-VOCABULARY = (
-    vocabulary.router,
-    vocabulary_files.router,
-    vocabulary_history.router,
-    vocabulary_insight.router,
-    vocabulary_examples.router,
-)
 # Edits wait for one another; more threads would only wait longer.
 EDITS_AT_ONCE = 4
 # How long a repeated request is answered as the first one was.
@@ -116,11 +98,13 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         recent_images=settings.recent_images,
         author_cap=settings.feedback_author_cap,
     )
+    counts = Counts(code_of)
     batcher = Batcher(
         [FittingEncode(one.encode_pixels_full) for one in encoders],
         max_batch=settings.max_batch,
         max_wait_ms=settings.max_wait_ms,
         max_queue=settings.max_queue,
+        observe=counts.batch,
     )
     stack.callback(batcher.close)
     pool = CarryingPool(settings.decoders, thread_name_prefix="decode")
@@ -148,7 +132,18 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         seen=caches.seen,
         enough_side=enough_side_of(encoder, settings.decode),
         answers=caches.answers,
+        tell=counts.answer,
     )
+    desk = desk_of(
+        database,
+        max_unfinished=settings.max_jobs,
+        max_images=settings.max_job_images,
+        fetches=settings.fetch_urls,
+        signs=bool(settings.webhook_secret.get_secret_value()),
+    )
+    drift = DriftWatch(learning.health)
+    watch = Watch(tagger, lambda: editor.measure.bank, drift, desk.store, settings.data_dir)
+    counts.registry.register(watch)
     editing = CarryingPool(EDITS_AT_ONCE, thread_name_prefix="edit")
     stack.callback(editing.shutdown)
     return Service(
@@ -161,13 +156,8 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         edit_gate=Gate(settings.max_queue, "修改"),
         lint_gate=Gate(1, "词表检查"),
         quality_gate=Gate(4, "质量检查"),
-        jobs=desk_of(
-            database,
-            max_unfinished=settings.max_jobs,
-            max_images=settings.max_job_images,
-            fetches=settings.fetch_urls,
-            signs=bool(settings.webhook_secret.get_secret_value()),
-        ),
+        jobs=desk,
+        counts=counts,
         collection=collection,
         learning=learning,
         access=access_of(
@@ -283,15 +273,7 @@ def create_app(settings: Settings | None = None, report: Report = silent) -> Fas
     )
     add_middlewares(app, chosen.max_request_bytes, chosen.body_timeout_s, chosen.cors_origins)
     add_traces(app, chosen.otel_endpoint)
-    app.include_router(tag.router)
-    app.include_router(images.router)
-    app.include_router(feedback.router)
-    app.include_router(quality.router)
-    app.include_router(jobs.router)
-    app.include_router(health.router)
-    app.include_router(audit.router)
-    for router in VOCABULARY:
-        app.include_router(router)
+    add_routers(app)
     add_page(app)
     add_handlers(app)
     add_stale_handler(app)

@@ -12,6 +12,7 @@ import typer.main
 
 from app.api.problem_table import TABLE
 from app.cli import app as command
+from app.metrics.catalogue import CATALOGUE, PROCESS
 from app.settings import Settings, variable
 
 NOTE = "<!-- 由 `make docs` 从代码生成，请勿手工修改。 -->\n"
@@ -47,6 +48,25 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics_page() -> str:
+    """Every metric: its name, kind, labels and meaning."""
+    lines = [
+        NOTE,
+        "# 指标\n",
+        "`GET /metrics`，Prometheus 的文本格式，需要 `read` 角色。"
+        "直方图有 `_bucket`、`_sum` 与 `_count` 三种序列。"
+        "告警规则与仪表盘见 `deploy/prometheus/alerts.yml` 与 `deploy/grafana/dashboard.json`。\n",
+        "| 名称 | 类型 | 标签 | 含义 |",
+        "| --- | --- | --- | --- |",
+    ]
+    for one in CATALOGUE:
+        labels = "、".join(f"`{label}`" for label in one.labels)
+        lines.append(f"| `{one.name}` | {one.kind} | {labels} | {one.help} |")
+    lines += ["\n客户端库自带的进程指标（仅 Linux）：\n", "| 名称 | 含义 |", "| --- | --- |"]
+    lines += [f"| `{name}` | {meaning} |" for name, meaning in PROCESS]
+    return "\n".join(lines) + "\n"
+
+
 def commands_page() -> str:
     """Every command with its arguments and options."""
     parts = [NOTE, "# 命令\n"]
@@ -61,6 +81,7 @@ def commands_page() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
+    "metrics.md": metrics_page,
     "commands.md": commands_page,
 }
 

@@ -64,7 +64,7 @@ class Answer:
     stages_ms: dict[str, float] = field(default_factory=dict)
 
 
-def ignore(seen: Sequence[Seen]) -> None:
+def ignore(seen: object) -> None:
     """An observer who learns nothing."""
 
 
@@ -86,7 +86,7 @@ class Tagger:
     enough_side: int | None = None
     answers: ResultCache[Tagged] | None = None
     observe: Callable[[Sequence[Seen]], None] = ignore
-    tell: Callable[[Answer], None] | None = None
+    tell: Callable[[Answer], None] = ignore
 
     async def tag(
         self,
@@ -126,8 +126,7 @@ class Tagger:
                 results = await self._in_time(asked, deadline)
                 stages["recall"] = (time.monotonic() - recalling) * 1000
         answer = Answer(self.encoder.name, snapshot.revision, results, stages)
-        if self.tell is not None:
-            self.tell(answer)
+        self.tell(answer)
         return answer
 
     async def embed(self, sources: Sequence[Source]) -> dict[str, FloatArray]:

@@ -14,6 +14,7 @@ from app.encoders.catalog import Model
 from app.errors import NotReadyError
 from app.jobs.desk import JobDesk
 from app.learning import Learning
+from app.metrics.counts import Counts
 from app.snapshot import Live
 from app.tagger import Tagger
 from index.collection import ImageCollection
@@ -36,6 +37,7 @@ class Service:
     jobs: JobDesk
     learning: Learning
     access: Access
+    counts: Counts
 
 
 def service_of(request: Request) -> Service:

@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.api.access import AccessControl
 from app.api.body_limit import BodyLimit
+from app.api.metrics import RequestCounts
 from app.api.request_log import HEADER, RequestLog
 from app.api.security_headers import SecurityHeaders
 
@@ -31,4 +32,5 @@ def add_middlewares(
             expose_headers=list(TOLD),
         )
     app.add_middleware(RequestLog)
+    app.add_middleware(RequestCounts)
     app.add_middleware(SecurityHeaders)

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from app import errors
 from app.api.problem_table import (
@@ -45,6 +46,11 @@ def row_of(error: Exception) -> Row:
     return TABLE[InternalError]
 
 
+def code_of(error: Exception) -> str:
+    """The code of the problem that an error becomes."""
+    return row_of(error).code
+
+
 def problem_of(error: Exception) -> dict[str, Any]:
     """The error as the members of a problem; an unforeseen error tells nothing of its inside."""
     row = row_of(error)
@@ -69,6 +75,21 @@ def problem_of(error: Exception) -> dict[str, Any]:
     return problem
 
 
+class ProblemResponse(Response):
+    """A problem that leaves its code with the request, where who counts can find it."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, body: bytes, status: int, headers: dict[str, str], code: str):
+        super().__init__(body, status, headers)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the response."""
+        scope.setdefault("state", {})["problem"] = self._code
+        await super().__call__(scope, receive, send)
+
+
 def problem_response(
     error: Exception,
     more: dict[str, Any] | None = None,
@@ -85,7 +106,7 @@ def problem_response(
         headers["WWW-Authenticate"] = "Bearer"
     # A caller's text may hold half a surrogate pair, which UTF-8 has no bytes for.
     body = json.dumps(problem, ensure_ascii=False).encode("utf-8", "replace")
-    return Response(body, problem["status"], headers, media_type=MEDIA_TYPE)
+    return ProblemResponse(body, problem["status"], headers, problem["code"])
 
 
 def add_handlers(app: FastAPI) -> None:

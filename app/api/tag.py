@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from app.access.roles import Role
 from app.api.access import require
-from app.api.context import service_of
+from app.api.context import Service, service_of
 from app.api.openapi import TAG_BODY, TAG_EXAMPLE
 from app.api.presence import CallerLeftError, while_present
 from app.api.problems import CLIENT_CLOSED_REQUEST, invalid_response, problem_of
@@ -70,7 +70,7 @@ async def tag(request: Request) -> Response:
         return invalid_response(error.errors())
     except CallerLeftError:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    return _json(lambda: render(answer), answer.stages_ms)
+    return _json(service, lambda: render(answer), answer.stages_ms)
 
 
 @router.post(
@@ -106,7 +106,7 @@ async def predict(request: Request) -> Response:
     if isinstance(result, Problem):
         raise result.error
     labels = [hit.tag.name for hit in result.tags]
-    return _json(lambda: PredictResponse(labels=labels), answer.stages_ms)
+    return _json(service, lambda: PredictResponse(labels=labels), answer.stages_ms)
 
 
 def render(answer: Answer) -> TagResponse:
@@ -180,12 +180,15 @@ def hit_members(hit: TagHit) -> dict[str, Any]:
 
 
 def _json(
-    make: Callable[[], TagResponse | PredictResponse], stages_ms: Mapping[str, float]
+    service: Service,
+    make: Callable[[], TagResponse | PredictResponse],
+    stages_ms: Mapping[str, float],
 ) -> Response:
     """The body that `make` builds, and the stages with that of building it."""
     began = time.monotonic()
     body = make().model_dump_json(exclude_none=True)
     stages_ms = {**stages_ms, "render": (time.monotonic() - began) * 1000}
+    service.counts.stage("render", stages_ms["render"])
     return Response(
         body,
         media_type="application/json",

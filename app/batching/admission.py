@@ -32,6 +32,11 @@ class Gate:
         self._lock = threading.Lock()
 
     @property
+    def capacity(self) -> int:
+        """Images let in at a time."""
+        return self._capacity
+
+    @property
     def inside(self) -> int:
         """Images of the requests in progress."""
         return self._inside
@@ -71,6 +76,11 @@ class WaitingGate:
         self._inside = 0
         self._line: deque[tuple[int, Future[None]]] = deque()
         self._lock = threading.Lock()
+
+    @property
+    def capacity(self) -> int:
+        """Images let in at a time."""
+        return self._capacity
 
     @property
     def inside(self) -> int:

@@ -18,6 +18,8 @@ from app.errors import EncoderError, TuqianError
 __all__ = ["Batcher", "Encode", "Encoded", "FloatArray", "Priority"]
 
 Encode = Callable[[FloatArray], FloatArray]
+# Told how many images a batch had and how many seconds it took, whether it failed or not.
+Observe = Callable[[int, float], None]
 log = logging.getLogger(__name__)
 
 
@@ -48,7 +50,9 @@ class Batcher:
         max_batch: int,
         max_wait_ms: float,
         max_queue: int,
+        observe: Observe | None = None,
     ):
+        self._observe = observe
         self._max_batch = max_batch
         self._max_wait_s = max_wait_ms / 1000
         self._line = Line(max_queue)
@@ -68,6 +72,11 @@ class Batcher:
         )
         for thread in self._threads:
             thread.start()
+
+    @property
+    def encoders(self) -> int:
+        """Threads that encode."""
+        return self._workers
 
     @property
     def waiting(self) -> int:
@@ -108,7 +117,7 @@ class Batcher:
 
     def _work(self, encode: Encode) -> None:
         while batch := self._next_batch():
-            _run(encode, batch)
+            _run(encode, batch, self._observe)
 
     def _next_batch(self) -> _Batch | None:
         """What a free encoder does next; `None` when the batcher is closed and nothing is left."""
@@ -171,7 +180,7 @@ def _stacked(items: Sequence[Waiting]) -> _Batch:
     return _Batch(items, np.stack([item.pixels for item in items]))
 
 
-def _run(encode: Encode, batch: _Batch) -> None:
+def _run(encode: Encode, batch: _Batch, observe: Observe | None) -> None:
     """Encodes the images that are still wanted and tells their callers."""
     wanted = [item.still_wanted() for item in batch.items]
     alive = [item for item, is_wanted in zip(batch.items, wanted, strict=True) if is_wanted]
@@ -187,7 +196,10 @@ def _run(encode: Encode, batch: _Batch) -> None:
         for item in alive:
             item.future.set_exception(failure)
         return
-    encode_ms = (time.monotonic() - began) * 1000
+    finally:
+        spent_s = time.monotonic() - began
+        if observe is not None:
+            observe(len(alive), spent_s)
     for item, vector in zip(alive, vectors, strict=True):
         queue_ms = (began - item.since) * 1000
-        item.future.set_result(Encoded(vector, queue_ms, encode_ms))
+        item.future.set_result(Encoded(vector, queue_ms, spent_s * 1000))

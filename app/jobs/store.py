@@ -164,6 +164,12 @@ class JobStore:
             found.append((row.position, row.line))
         return found
 
+    def counts(self) -> dict[str, int]:
+        """How many jobs are in each state that any job is in."""
+        query = select(jobs.c.state, func.count().label("jobs")).group_by(jobs.c.state)
+        with self._database.read() as connection:
+            return {row.state: int(row.jobs) for row in connection.execute(query)}
+
     def prune(self, before: datetime) -> int:
         """Forgets the jobs that finished before that time; returns how many there were."""
         with self._database.read() as connection:
