@@ -83,7 +83,7 @@ def looks(run: Bench, even: list[int]) -> tuple[NDArray[np.float64], NDArray[np.
         for one, other in zip(judged.read(run.verdict_path(place)), beside, strict=True):
             own += [look[1:] for look in one.looks if look[0] == place]
             others += [look[1:] for look in one.looks if look[0] not in (place, other)]
-    for first in range(0, len(run.files), CHUNK):
+    for first in range(0, len(run.files), CHUNK) if run.given.scenes else ():
         for at, one in enumerate(judged.read(run.stored_path(first)), start=first):
             others += [look[1:] for look in one.looks if look[0] > at]
     return np.asarray(own, dtype=np.float64), np.asarray(others, dtype=np.float64)

@@ -53,6 +53,16 @@ def files_of(data: Path, references: int) -> list[Path]:
     return found[:references]
 
 
+def spread() -> list[int]:
+    """The photos in pairs of an even and an odd one, any first part of which covers all classes.
+
+    The classes lie in order; so fewer queries ask about as many kinds, and more ask those again.
+    """
+    bits = (PHOTOS // 2 - 1).bit_length()
+    pairs = (int(f"{at:0{bits}b}"[::-1], 2) for at in range(1 << bits))
+    return [2 * pair + half for pair in pairs if pair < PHOTOS // 2 for half in (0, 1)]
+
+
 def opened(path: Path) -> Image.Image:
     return Image.open(path).convert("RGB")
 
@@ -63,10 +73,9 @@ class Bench:
     def __init__(self, given: argparse.Namespace):
         self.given = given
         self.files = files_of(given.data, given.references)
-        # In pairs, spread over the classes, which lie in order; the even ones fix the thresholds.
-        pairs = np.linspace(0, PHOTOS // 2 - 1, min(given.queries, PHOTOS) // 2).astype(int)
-        chosen = [2 * pair + half for pair in pairs.tolist() for half in (0, 1)]
-        self.places = [place for place in chosen if place < len(self.files)]
+        # The even ones fix the thresholds.
+        chosen = [place for place in spread() if place < len(self.files)]
+        self.places = chosen[: given.queries]
         self.half = {place: place % 2 for place in self.places}
         self.encoder = load_builtin(threads=1)
         self.cache = Cache(given.cache, self.encoder)
@@ -114,7 +123,8 @@ class Bench:
             (self.folder / "whole").touch()
         firsts = {self.stored_path(first): first for first in range(0, len(self.files), CHUNK)}
         photos = {self.verdict_path(place): place for place in self.places}
-        todo = [path for path in [*photos, *firsts] if not path.is_file()]
+        wanted = [*photos, *firsts] if self.given.scenes else [*photos]
+        todo = [path for path in wanted if not path.is_file()]
 
         def ready() -> Callable[[Path], None]:
             judge = self._judge()
@@ -205,6 +215,12 @@ def arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, required=True, help="folder of what was seen")
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--references", type=int, default=8000)
+    parser.add_argument(
+        "--scenes",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="judge the stored photos among themselves too",
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=600.0, help="stop after them; go on later")
     return parser
@@ -234,7 +250,7 @@ def main() -> None:
         "references": len(run.files),
         "rules": asdict(run.rules),
         "methods": made,
-        "scenes": scenes(run),
+        "scenes": scenes(run) if given.scenes else None,
         "costs": costs(
             [one for each in verdicts.values() for one in each],
             thumbnails,
