@@ -66,7 +66,7 @@ class DriftWatch:
             return self._drift
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Watch(Collector):
     """The parts that are read; one that cannot be read is left out and the others are told."""
 
