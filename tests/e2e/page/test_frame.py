@@ -50,6 +50,7 @@ def test_english_at_a_switch_is_remembered(page: Any) -> None:
 def test_night_has_enough_contrast_and_is_remembered(page: Any) -> None:
     day = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     page.get_by_role("button", name="切换到深色").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     night = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert day != night
     page.reload()

@@ -215,6 +215,7 @@ def test_a_photo_is_tagged_and_judged_by_keyboard_alone(page: Any, service: http
     expect(card.locator(".why")).to_be_visible()
     focus = tab_to(page, lambda focus: "verdict right" in focus["classes"])
     page.keyboard.press("Space")
+    expect(page.locator(".toast").last).to_contain_text("已记下")
     expect(page.locator(".verdict.right[aria-pressed=true]")).to_have_count(1)
     name = re.sub(r"[“”]|打对了", "", focus["name"])
     (judged,) = service.get("/v1/feedback", params={"tag": name}).json()["items"]

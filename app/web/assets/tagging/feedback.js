@@ -7,15 +7,17 @@ import { cards, change } from "./cards.js";
 
 export async function judge(card, tag, verdict) {
   const before = card.verdicts[tag.id];
+  if (before?.pending) return false; // its number is not known yet
   const put = (said) => {
     const { verdicts } = cards.get().find((one) => one.key === card.key) ?? card;
     change(card.key, { verdicts: { ...verdicts, [tag.id]: said } });
   };
   const back = before?.verdict === verdict;
-  put(back ? undefined : { verdict });
+  put({ verdict: back ? undefined : verdict, pending: true });
   try {
     if (back) {
       await call("DELETE", `/v1/feedback/${before.id}`);
+      put(undefined);
       toast(t("feedback.back", { tag: tag.name }));
     } else {
       const id = await send({ sha256: card.result.sha256, tag: tag.id, verdict });
