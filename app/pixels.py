@@ -58,7 +58,7 @@ def take_in(
     """A file read, decoded and prepared; with `facts` fingerprinted too. Raises `ImageError`.
 
     A file whose vectors are in `seen` is not decoded, and a large one decoded to `enough_side`
-    only (see `decode`), unless it must be fingerprinted: that looks at details.
+    only (see `decode`), unless it is fingerprinted or tiled: those look at details.
     """
     began = time.monotonic()
     data = source.read(limits)
@@ -67,7 +67,7 @@ def take_in(
         if known := seen.get(digest):
             spent_ms = (time.monotonic() - began) * 1000
             return Pixels(digest, known.width, known.height, None, spent_ms, known=known)
-    image = decode(data, limits, None if facts else enough_side)
+    image = decode(data, limits, None if facts or tiled else enough_side)
     pixels, nothing = encoder.prepare(image.image), blank(image.image)
     tiles = [encoder.prepare(tile) for tile in tiles_of(image.image)] if tiled else []
     spent_ms = (time.monotonic() - began) * 1000

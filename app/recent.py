@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,11 @@ class Seen:
     sha256: str
     vector: FloatArray
     at: datetime
+
+
+def seen_now(sha256: str, vector: FloatArray) -> Seen:
+    """An image as tagged at this moment; its vector is copied, so that no batch is held on to."""
+    return Seen(sha256, vector.copy(), datetime.now(timezone.utc))
 
 
 class RecentImages:

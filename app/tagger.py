@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from functools import partial
 from typing import TypeVar
 
@@ -27,7 +26,7 @@ from app.intake.sources import Fetch, Source, StoredSource, UrlSource
 from app.intake.tiles import TILES
 from app.pixels import Pixels, look_up, take_in
 from app.recall import Name, StoredFacts, keep, recall, recall_others
-from app.recent import Seen
+from app.recent import Seen, seen_now
 from app.retag import tags_of
 from app.snapshot import Live, Snapshot
 from app.together import all_of
@@ -185,7 +184,8 @@ class Tagger:
             decided = await asyncio.get_running_loop().run_in_executor(self.pool, work)
         else:
             decided = work()
-        self.observe(_seen(good, encoded))
+        pairs = zip(good, encoded, strict=True)
+        self.observe([seen_now(image.sha256, one.vector) for image, one in pairs])
         return decided
 
     async def _recalled(
@@ -235,10 +235,19 @@ class Tagger:
         priority: Priority,
         tiled: bool = False,
     ) -> tuple[list[Pixels | Problem], list[Encoded]]:
-        """Every source as pixels or a problem, and the vectors of those that are pixels."""
-        images = await all_of(self._take_in(source, facts, tiled) for source in sources)
-        good = [image for image in images if isinstance(image, Pixels)]
-        return images, await all_of(self._vector_of(image, deadline, priority) for image in good)
+        """Every source as pixels or a problem, and the vectors of those that are pixels.
+
+        Each goes its own way: the first are encoded while the last are still being decoded.
+        """
+
+        async def through(source: Source) -> tuple[Pixels | Problem, Encoded | None]:
+            image = await self._take_in(source, facts, tiled)
+            if isinstance(image, Problem):
+                return image, None
+            return image, await self._vector_of(image, deadline, priority)
+
+        found = await all_of(through(source) for source in sources)
+        return [image for image, _ in found], [one for _, one in found if one is not None]
 
     async def _vector_of(self, image: Pixels, deadline: float, priority: Priority) -> Encoded:
         """The image's vectors: those kept of a stored one, else by the encoder."""
@@ -249,14 +258,14 @@ class Tagger:
             return Encoded(image.known.vector, 0.0, 0.0, image.known.copy_vector)
         assert image.pixels is not None  # noqa: S101 - only those above have none
         row = await self.batcher.encode(image.pixels, deadline, priority)
-        encoded = _parted(row, self.encoder.dim)
+        encoded = row.parted(self.encoder.dim)
         # One that is blank must be seen to be so again.
         if self.seen is not None and image.blank is None:
             size = image.width, image.height
             self.seen.put(image.sha256, KnownImage(*size, encoded.vector, encoded.copy_vector))
         if image.tiles:
             tiles = await all_of(self.batcher.encode(t, deadline, priority) for t in image.tiles)
-            rows = [encoded.vector, *(_parted(tile, self.encoder.dim).vector for tile in tiles)]
+            rows = [encoded.vector, *(tile.parted(self.encoder.dim).vector for tile in tiles)]
             encoded = replace(encoded, detailed=unit_rows(np.mean(rows, axis=0)[None, :])[0])
         return encoded
 
@@ -282,21 +291,6 @@ class Tagger:
             return await loop.run_in_executor(self.pool, work)
         except (ImageError, ImageNotFoundError) as error:
             return Problem(error)
-
-
-def _parted(encoded: Encoded, dim: int) -> Encoded:
-    """The row of an encoder that gives copy vectors too, as its two vectors."""
-    row = encoded.vector
-    if len(row) == dim:
-        return encoded
-    return replace(encoded, vector=row[:dim], copy_vector=row[dim:])
-
-
-def _seen(images: Sequence[Pixels], encoded: Sequence[Encoded]) -> list[Seen]:
-    """What was tagged, for those who learn from it; copies, so that no batch is held on to."""
-    now = datetime.now(timezone.utc)
-    pairs = zip(images, encoded, strict=True)
-    return [Seen(image.sha256, one.vector.copy(), now) for image, one in pairs]
 
 
 def _stacked(encoded: Sequence[Encoded], dim: int) -> FloatArray:

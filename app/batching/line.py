@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -38,6 +38,12 @@ class Encoded:
     encode_ms: float
     copy_vector: FloatArray | None = None
     detailed: FloatArray | None = None
+
+    def parted(self, dim: int) -> Encoded:
+        """The row of an encoder that gives copy vectors too, as its two vectors."""
+        if len(self.vector) == dim:
+            return self
+        return replace(self, vector=self.vector[:dim], copy_vector=self.vector[dim:])
 
 
 @dataclass
