@@ -111,6 +111,9 @@ class TagOut(BaseModel):
     category: str
     parents: list[ParentOut]
     implied: bool = Field(False, description="因下级标签被选中而带出的上级标签。")
+    manual_threshold: float | None = Field(
+        None, description="手工设定的阈值；没有时不出现。请求不另外要求时以它为准。"
+    )
     state: Literal["certain", "uncertain"] = Field(
         "certain", description="uncertain 表示这个标签达不到请求所要的精确率、误报率或 F1。"
     )

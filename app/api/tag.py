@@ -175,6 +175,7 @@ def hit_members(hit: TagHit) -> dict[str, Any]:
         "category": hit.tag.category,
         "parents": [ParentOut(id=parent.id, name=parent.name) for parent in hit.parents],
         "implied": hit.implied,
+        "manual_threshold": hit.tag.threshold,
         "state": "uncertain" if hit.uncertain else "certain",
     }
 

@@ -184,3 +184,18 @@ def test_the_health_endpoints_answer(client: TestClient) -> None:
     models = client.get("/v1/models").json()
     assert models["current"] == "builtin"
     assert [m["name"] for m in models["models"] if m["loaded"]] == ["builtin"]
+
+
+def test_an_operators_own_threshold_is_said_with_the_tag(client: TestClient, cat: bytes) -> None:
+    found = client.get("/v1/vocabulary/tags", params={"query": "猫"}).json()["items"]
+    tag = next(one for one in found if one["name"] == "猫")
+    address = f"/v1/vocabulary/tags/{tag['id']}"
+
+    def answered() -> dict[str, object]:
+        tags = client.post("/v1/tag", files={"files": cat}).json()["results"][0]["tags"]
+        return next(one for one in tags if one["name"] == "猫")
+
+    assert "manual_threshold" not in answered()
+    client.patch(address, json={"threshold": -1.0})
+    assert answered()["manual_threshold"] == answered()["threshold"] == -1.0
+    client.patch(address, json={"threshold": None})

@@ -22,12 +22,18 @@ const logit = (p) => Math.log(p / (1 - p));
 export const needed = (cut, usual) => (cut.auto ? usual : cut.target);
 
 export function shown(result, cut, usual) {
-  return result.tags.filter((tag) => tag.confidence >= needed(cut, usual));
+  return result.tags.filter((tag) =>
+    byHand(tag, cut) ? tag.similarity >= tag.manual_threshold : tag.confidence >= needed(cut, usual),
+  );
 }
+
+// An operator's own threshold goes before the usual cut, not before one that is asked for.
+const byHand = (tag, cut) => cut.auto && tag.manual_threshold !== undefined;
 
 // For an image with no tag: the nearest ones, and the similarity each of them lacks.
 export function misses(result, cut, usual) {
-  const near = [...result.tags, ...(result.nearest_misses ?? [])].slice(0, MISSES);
+  const passed = new Set(shown(result, cut, usual));
+  const near = [...result.tags, ...(result.nearest_misses ?? [])].filter((tag) => !passed.has(tag)).slice(0, MISSES);
   return near.map((tag) => {
     const threshold = thresholdOf(tag, cut, usual);
     return { ...tag, threshold, lacking: Math.max(0, threshold - tag.similarity) };
@@ -37,6 +43,7 @@ export function misses(result, cut, usual) {
 // The similarity a tag needs at the cut: confidence is a logistic of the similarity, so two points
 // of it, the tag itself and the threshold the service gave for `ASKED_FROM`, are the whole line.
 export function thresholdOf(tag, cut, usual) {
+  if (byHand(tag, cut)) return tag.manual_threshold;
   const from = logit(ASKED_FROM);
   const here = logit(Math.min(0.9999, Math.max(0.0001, tag.confidence)));
   if (Math.abs(here - from) < 0.05) return tag.threshold;
