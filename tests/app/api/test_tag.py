@@ -186,16 +186,10 @@ def test_the_health_endpoints_answer(client: TestClient) -> None:
     assert [m["name"] for m in models["models"] if m["loaded"]] == ["builtin"]
 
 
-def test_an_operators_own_threshold_is_said_with_the_tag(client: TestClient, cat: bytes) -> None:
-    found = client.get("/v1/vocabulary/tags", params={"query": "猫"}).json()["items"]
-    tag = next(one for one in found if one["name"] == "猫")
-    address = f"/v1/vocabulary/tags/{tag['id']}"
-
-    def answered() -> dict[str, object]:
-        tags = client.post("/v1/tag", files={"files": cat}).json()["results"][0]["tags"]
-        return next(one for one in tags if one["name"] == "猫")
-
-    assert "manual_threshold" not in answered()
-    client.patch(address, json={"threshold": -1.0})
-    assert answered()["manual_threshold"] == answered()["threshold"] == -1.0
-    client.patch(address, json={"threshold": None})
+def test_an_operators_own_threshold_is_said_with_the_tag(editable: TestClient, cat: bytes) -> None:
+    editable.patch("/v1/vocabulary/tags/cat", json={"threshold": -1.0})
+    options = {"options": '{"distinct": false, "include_parents": true}'}
+    answer = editable.post("/v1/tag", files={"files": cat}, data=options).json()
+    tags = {one["name"]: one for one in answer["results"][0]["tags"]}
+    assert tags["猫"]["manual_threshold"] == tags["猫"]["threshold"] == -1.0
+    assert all("manual_threshold" not in one for name, one in tags.items() if name != "猫")
