@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -81,16 +82,24 @@ def serve(
     log_level: str,
     log_format: str,
     ready: Callable[[], None],
+    shutdown_timeout_s: float,
 ) -> Exception | None:
-    """Serves until a signal comes, and answers what kept it from starting, if anything did."""
+    """Serves until a signal comes, and answers what kept it from starting, if anything did.
+
+    Then nobody new is let in, and what is under way has `shutdown_timeout_s` seconds to end.
+    """
     begin_logging(log_level, log_format)
     logging.getLogger("uvicorn.error").addFilter(_QuietFailure(app))
     # uvicorn raises the signal again once it has shut down; a stop that was asked for is success.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    server = Server(
-        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=30), ready
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=math.ceil(shutdown_timeout_s),
     )
+    server = Server(config, ready)
     with contextlib.suppress(SystemExit):  # uvicorn's own way out of a start that failed
         server.run(sockets=[listener])
     failure: Exception | None = getattr(app.state, "failure", None)

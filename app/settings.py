@@ -165,6 +165,15 @@ class Settings(BaseSettings):
     request_timeout_s: float = Field(
         30.0, gt=0, description="一个请求的时限（秒）；超时回答 504，尚未编码的图片直接丢弃。"
     )
+    shutdown_timeout_s: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description=(
+            "收到停止信号后，最多等进行中的请求多少秒；不应小于 `TUQIAN_REQUEST_TIMEOUT_S`，"
+            "并小于容器平台强行结束前的宽限时间。"
+        ),
+    )
     bank_learn: bool = Field(
         True,
         description=(

@@ -182,7 +182,9 @@ TABLE: dict[type[Exception], Row] = {
     errors.ModelDownloadError: Row(
         "model_download", 502, "模型下载失败", "检查网络，换一个 TUQIAN_MODEL_HUB，或手工放置文件。"
     ),
-    errors.EncoderError: Row("encoder_failed", 500, "编码失败", "重试一次；若仍失败，请查看日志。"),
+    errors.EncoderError: Row(
+        "encoder_failed", 503, "编码失败", "按响应头 Retry-After 稍后重试；若仍失败，请查看日志。"
+    ),
     errors.DeviceMemoryError: Row(
         "device_memory",
         503,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -22,13 +23,16 @@ Encode = Callable[[FloatArray], FloatArray]
 Observe = Callable[[int, float], None]
 log = logging.getLogger(__name__)
 
+# So many batches one after the other are no accident of one of them.
+HOPELESS = 5
+
 
 @dataclass(frozen=True)
 class _Batch:
-    """Images that go to the encoder together; `pixels` are theirs, stacked."""
+    """Images that go to the encoder together; `pixels` are theirs, where they are stacked."""
 
     items: Sequence[Waiting]
-    pixels: FloatArray
+    pixels: FloatArray | None = None
 
 
 class Batcher:
@@ -41,6 +45,9 @@ class Batcher:
 
     Each function in `encoders` (one a GPU) has a thread of its own; whichever is free takes the
     next batch. While all of them work, the next full batch is put together.
+
+    Whatever an encoder raises, its batch fails with `EncoderError` and the thread lives on; what
+    ends the thread itself fails that batch too, and another thread takes its place.
     """
 
     def __init__(
@@ -63,20 +70,22 @@ class Batcher:
         each = encoders if isinstance(encoders, Sequence) else (encoders,)
         self._busy = len(each)  # until each has asked for its first batch
         self._workers = len(each)
-        self._threads = [
-            threading.Thread(target=self._work, args=(encode,), name=f"batcher-{n}", daemon=True)
-            for n, encode in enumerate(each)
-        ]
-        self._threads.append(
-            threading.Thread(target=self._prepare, name="batcher-ahead", daemon=True)
-        )
-        for thread in self._threads:
-            thread.start()
+        self.failed_in_a_row = 0
+        self.restarts = 0
+        self._alive = 0
+        for n, encode in enumerate(each):
+            self._start(f"batcher-{n}", partial(self._work, encode))
+        self._start("batcher-ahead", self._prepare)
 
     @property
     def encoders(self) -> int:
         """Threads that encode."""
         return self._workers
+
+    @property
+    def is_working(self) -> bool:
+        """False where batch after batch has failed: then only a new process is likely to help."""
+        return self.failed_in_a_row < HOPELESS
 
     @property
     def waiting(self) -> int:
@@ -112,12 +121,34 @@ class Batcher:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
+            self._changed.wait_for(lambda: not self._alive)
+
+    def _start(self, name: str, work: Callable[[], None]) -> None:
+        """Starts a thread that is started again where something ends it before its time."""
+
+        def live() -> None:
+            try:
+                work()
+            except BaseException:
+                log.exception("%s died and is started again", name)
+                self.restarts += 1
+                threading.Thread(target=live, name=name, daemon=True).start()
+                return
+            with self._changed:
+                self._alive -= 1
+                self._changed.notify_all()
+
+        self._alive += 1
+        threading.Thread(target=live, name=name, daemon=True).start()
 
     def _work(self, encode: Encode) -> None:
         while batch := self._next_batch():
-            _run(encode, batch, self._observe)
+            try:
+                good = _run(encode, batch, self._observe)
+            except BaseException:  # it ends this thread, and must not end it twice over
+                self.failed_in_a_row += 1
+                raise
+            self.failed_in_a_row = 0 if good else self.failed_in_a_row + 1
 
     def _next_batch(self) -> _Batch | None:
         """What a free encoder does next; `None` when the batcher is closed and nothing is left."""
@@ -135,7 +166,7 @@ class Batcher:
             self._busy += 1
             self._changed.notify_all()
         # Outside the lock: copying pixels takes milliseconds.
-        return batch or (_stacked(items) if items else None)
+        return batch or (_Batch(items) if items else None)
 
     def _has_work(self) -> bool:
         """Holding the lock: whether a batch is ready, or can be taken from the line."""
@@ -166,7 +197,11 @@ class Batcher:
                     return
                 items = self._line.take(self._max_batch)
                 self._stacking = len(items)
-            batch = _stacked(items)
+            try:
+                batch = _Batch(items, _stacked(items))
+            except Exception:  # no memory for it now: the encoder's thread will try again
+                log.exception("a batch could not be put together ahead")
+                batch = _Batch(items)
             with self._changed:
                 self._ahead, self._stacking = batch, 0
                 self._changed.notify_all()
@@ -176,26 +211,36 @@ class Batcher:
         return all_work and self._ahead is None and len(self._line) >= self._max_batch
 
 
-def _stacked(items: Sequence[Waiting]) -> _Batch:
-    return _Batch(items, np.stack([item.pixels for item in items]))
+def _stacked(items: Sequence[Waiting]) -> FloatArray:
+    return np.stack([item.pixels for item in items])
 
 
-def _run(encode: Encode, batch: _Batch, observe: Observe | None) -> None:
-    """Encodes the images that are still wanted and tells their callers."""
+def _run(encode: Encode, batch: _Batch, observe: Observe | None) -> bool:
+    """Encodes the images that are still wanted and tells their callers; False where it failed.
+
+    Whatever happens, each of them hears something. Raises what is meant to end the thread.
+    """
     wanted = [item.still_wanted() for item in batch.items]
     alive = [item for item, is_wanted in zip(batch.items, wanted, strict=True) if is_wanted]
     if not alive:
-        return
-    pixels = batch.pixels if len(alive) == len(batch.items) else batch.pixels[wanted]
+        return True
     began = time.monotonic()
     try:
-        vectors = encode(pixels)
-    except Exception as error:  # whatever the runtime raises, the thread must live on
+        if batch.pixels is None:
+            vectors = encode(_stacked(alive))
+        else:
+            all_of_them = len(alive) == len(batch.items)
+            vectors = encode(batch.pixels if all_of_them else batch.pixels[wanted])
+        if len(vectors) != len(alive):
+            raise EncoderError(f"编码器对 {len(alive)} 张图片给出了 {len(vectors)} 个向量")
+    except BaseException as error:
         log.exception("encoder failed", extra={"batch": len(alive)})
         failure = error if isinstance(error, TuqianError) else EncoderError("编码图片时出错")
         for item in alive:
             item.future.set_exception(failure)
-        return
+        if not isinstance(error, Exception):
+            raise
+        return False
     finally:
         spent_s = time.monotonic() - began
         if observe is not None:
@@ -203,3 +248,4 @@ def _run(encode: Encode, batch: _Batch, observe: Observe | None) -> None:
     for item, vector in zip(alive, vectors, strict=True):
         queue_ms = (began - item.since) * 1000
         item.future.set_result(Encoded(vector, queue_ms, spent_s * 1000))
+    return True

@@ -92,7 +92,12 @@ def serve(
             _announce(listener.getsockname()[1], settings.host)
 
         failure = serve_app(
-            create_app(settings, steps), listener, settings.log_level, settings.log_format, ready
+            create_app(settings, steps),
+            listener,
+            settings.log_level,
+            settings.log_format,
+            ready,
+            settings.shutdown_timeout_s,
         )
     if failure is not None:
         _fail(failure)

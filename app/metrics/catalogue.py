@@ -61,9 +61,12 @@ ENCODER_BUSY = Metric(
 INFO = Metric(
     "tuqian_info", "gauge", "恒为 1；标签说明版本、模型与设备。", ("version", "model", "device")
 )
-READY = Metric("tuqian_ready", "gauge", "模型、词表快照与索引都已加载时为 1。")
+READY = Metric("tuqian_ready", "gauge", "都已加载时为 1；编码器连续失败时为 0。")
 DATABASE_UP = Metric("tuqian_database_up", "gauge", "数据库能读时为 1。")
 ENCODER_THREADS = Metric("tuqian_encoder_threads", "gauge", "编码线程数，每块 GPU 一个。")
+ENCODER_RESTARTS = Metric(
+    "tuqian_encoder_restarts_total", "counter", "编码线程意外结束、重新启动的次数。"
+)
 QUEUE = Metric("tuqian_queue_images", "gauge", "等待编码的图片数。")
 IN_PROGRESS = Metric(
     "tuqian_images_in_progress",

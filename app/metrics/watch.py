@@ -98,7 +98,7 @@ class Watch(Collector):
         encoder, live = self.tagger.encoder, self.tagger.live
         yield known.INFO, (version("tuqian"), encoder.name, encoder.device), 1
         snapshot = live.current()
-        yield known.READY, (), 1
+        yield known.READY, (), self.tagger.batcher.is_working
         yield known.REVISION, (), snapshot.revision
         yield known.GENERATION, (), snapshot.calibration_generation
         yield known.SNAPSHOTS, (), live.alive
@@ -106,6 +106,7 @@ class Watch(Collector):
     def _queues(self) -> Iterator[Reading]:
         tagger = self.tagger
         yield known.ENCODER_THREADS, (), tagger.batcher.encoders
+        yield known.ENCODER_RESTARTS, (), tagger.batcher.restarts
         yield known.QUEUE, (), tagger.batcher.waiting
         yield known.IN_PROGRESS, ("interactive",), tagger.gate.inside
         yield known.IN_PROGRESS, ("bulk",), tagger.bulk_gate.inside

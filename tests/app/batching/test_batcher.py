@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from app.batching.batcher import Batcher, FloatArray
+from app.batching.batcher import HOPELESS, Batcher, FloatArray
 from app.errors import EncoderError, OverloadedError, RequestTimeoutError
 
 Encode = Callable[[FloatArray], FloatArray]
@@ -226,6 +226,85 @@ def test_a_failure_of_the_encoder_reaches_its_callers_and_the_next_batch_works()
         with pytest.raises(EncoderError):
             batcher.submit(pixels(-1), later()).result(10)
         assert batcher.submit(pixels(5), later()).result(10).vector[0] == 5
+
+
+def test_what_kills_the_thread_fails_one_batch_and_the_next_one_works() -> None:
+    def deadly(batch: FloatArray) -> FloatArray:
+        if batch[0, 0, 0, 0] < 0:
+            raise SystemExit("the thread ends here")
+        return batch[:, :1, 0, 0]
+
+    with running(deadly) as batcher:
+        for value in range(3):
+            with pytest.raises(EncoderError):
+                batcher.submit(pixels(-1), later()).result(10)
+            assert batcher.submit(pixels(value), later()).result(10).vector[0] == value
+        assert batcher.restarts == 3
+        assert batcher.is_working
+
+
+def test_what_waits_while_the_thread_dies_is_encoded_by_the_next_one() -> None:
+    go, busy = threading.Event(), threading.Event()
+
+    def deadly(batch: FloatArray) -> FloatArray:
+        busy.set()
+        assert go.wait(10)
+        if batch[0, 0, 0, 0] < 0:
+            raise SystemExit("the thread ends here")
+        return batch[:, :1, 0, 0]
+
+    with running(deadly, max_batch=2) as batcher:
+        dies = batcher.submit(pixels(-1), later())
+        assert busy.wait(10)
+        waits = [batcher.submit(pixels(value), later()) for value in range(5)]
+        go.set()
+        with pytest.raises(EncoderError):
+            dies.result(10)
+        assert [float(one.result(10).vector[0]) for one in waits] == [0, 1, 2, 3, 4]
+
+
+def test_an_encoder_with_too_few_vectors_leaves_nobody_waiting() -> None:
+    with running(lambda batch: batch[:0, :1, 0, 0]) as batcher, pytest.raises(EncoderError):
+        batcher.submit(pixels(1), later()).result(10)
+
+
+def test_batches_that_cannot_be_put_together_leave_nobody_waiting() -> None:
+    encode = Recorder(held=True)
+    with running(encode, max_batch=2) as batcher:
+        first = batcher.submit(pixels(0), later())
+        assert encode.busy.wait(10)
+        odd = np.zeros((3, 1, 1), dtype=np.float32)  # of another size than its company
+        mixed = [batcher.submit(one, later()) for one in (pixels(1), odd)]
+        encode.go.set()
+        first.result(10)
+        for future in mixed:
+            with pytest.raises(EncoderError):
+                future.result(10)
+        assert batcher.submit(pixels(2), later()).result(10).vector[0] == 2
+
+
+def test_one_failure_is_an_accident_and_many_in_a_row_are_none() -> None:
+    broken = [True]
+
+    def moody(batch: FloatArray) -> FloatArray:
+        if broken[0]:
+            raise ValueError("inside")
+        return batch[:, :1, 0, 0]
+
+    with running(moody) as batcher:
+        for n in range(HOPELESS):
+            assert batcher.is_working, n
+            with pytest.raises(EncoderError):
+                batcher.submit(pixels(1), later()).result(10)
+        until = time.monotonic() + 10
+        while batcher.is_working and time.monotonic() < until:
+            time.sleep(0.01)  # the caller may hear of it first
+        assert not batcher.is_working
+        broken[0] = False
+        batcher.submit(pixels(1), later()).result(10)
+        while not batcher.is_working and time.monotonic() < until:
+            time.sleep(0.01)
+        assert batcher.is_working
 
 
 def test_closing_finishes_what_waits_and_takes_no_more() -> None:
