@@ -47,5 +47,6 @@ export function when(iso) {
 
 export function size(bytes) {
   if (bytes < 1024) return `${bytes} B`;
-  return bytes < 2 ** 20 ? `${(bytes / 1024).toFixed(0)} KB` : `${(bytes / 2 ** 20).toFixed(1)} MB`;
+  if (bytes < 2 ** 20) return `${(bytes / 1024).toFixed(0)} KB`;
+  return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MB` : `${(bytes / 2 ** 30).toFixed(1)} GB`;
 }

@@ -158,10 +158,9 @@ def test_the_status_says_what_runs_and_where_the_time_went(
     expect(facts).to_contain_text("就绪")
     expect(facts).to_contain_text(str(service.get("/readyz").json()["tags"]))
     expect(page.locator(".stage", has_text="编码")).to_contain_text("ms")
-    if service.get("/metrics").status_code == 200:
-        metrics = page.get_by_role("region", name="指标")
-        page.get_by_label("搜索指标").fill("request")
-        expect(metrics.locator("tbody tr").first).to_contain_text("tuqian_")
-    else:
-        expect(page.locator(".notice")).to_contain_text("/metrics")
+    expect(page.locator(".figure", has_text="编码器利用率")).to_contain_text("编码线程")
+    expect(page.locator(".figure", has_text="打标用时")).to_contain_text("p95")
+    page.get_by_label("搜索指标").fill("tuqian_requests")
+    metrics = page.get_by_role("region", name="指标")
+    expect(metrics.locator("tbody tr").first).to_contain_text("route=")
     assert serious_violations(page) == []

@@ -38,7 +38,7 @@ export function MetricTables({ now, before }) {
 
 function Family({ family, now, before }) {
   const { name, help, type, samples } = family;
-  const head = html`<th scope="row" title=${name}>${help || name}<small class="faint mono">${name}</small></th>`;
+  const head = html`<th scope="row" class="words" title=${name}>${help || name}<small class="faint mono">${name}</small></th>`;
   if (type === "histogram") {
     const seen = spread(now.families, name);
     return html`<tr>${head}<td></td><td class="number">${
@@ -49,7 +49,7 @@ function Family({ family, now, before }) {
   const lines = samples.filter((one) => !one.name.endsWith("_created")).slice(0, 12);
   return lines.map(
     (one, i) => html`<tr key=${i}>
-      ${i === 0 ? head : html`<th></th>`}
+      ${i === 0 ? head : html`<td></td>`}
       <td class="faint">${labelsOf(one.labels)}</td>
       <td class="number">${Number.isInteger(one.value) ? count(one.value) : decimal(one.value, 4)}
         ${i === 0 && fast !== null && html`<span class="faint"> ${t("metrics.rate", { n: decimal(fast, 1) })}</span>`}</td>

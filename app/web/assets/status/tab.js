@@ -4,10 +4,12 @@ import { html, useEffect, useRef, useState } from "../html.js";
 import { count, decimal, has, t, when } from "../i18n.js";
 import { ProblemNote } from "../parts/problem.js";
 import { useStore } from "../store.js";
+import { Gauges } from "./gauges.js";
 import { MetricTables } from "./metrics.js";
 import { parse } from "./prometheus.js";
 
 const LOOK_EVERY_MS = 3000;
+const LOOKS_KEPT = 40;
 
 async function look() {
   const [ready, models, api] = await Promise.all([get("/readyz"), get("/v1/models"), version()]);
@@ -37,7 +39,7 @@ async function metrics() {
 
 export function StatusTab() {
   const [seen, setSeen] = useState(null);
-  const [samples, setSamples] = useState({ now: null, before: null, absent: false });
+  const [samples, setSamples] = useState({ looks: [], absent: false });
   const [error, setError] = useState(null);
   const [at, setAt] = useState(null);
   const busy = useRef(false);
@@ -48,7 +50,10 @@ export function StatusTab() {
       try {
         setSeen(await look());
         const found = await metrics();
-        setSamples(({ now }) => ({ now: found, before: now, absent: found === null }));
+        setSamples(({ looks }) => ({
+          looks: found ? [...looks.slice(1 - LOOKS_KEPT), found] : [],
+          absent: found === null,
+        }));
         setAt(new Date().toISOString());
         setError(null);
       } catch (failed) {
@@ -70,8 +75,9 @@ export function StatusTab() {
     </div>
     <${ProblemNote} error=${error} />
     ${seen && html`<${Overview} seen=${seen} />`}
+    ${samples.looks.length > 0 && html`<${Gauges} looks=${samples.looks} />`}
     <${Stages} />
-    ${samples.now && html`<${MetricTables} now=${samples.now} before=${samples.before} />`}
+    ${samples.looks.length > 0 && html`<${MetricTables} now=${samples.looks.at(-1)} before=${samples.looks.at(-2)} />`}
     ${samples.absent && html`<p class="notice">${t("status.metrics.absent")}</p>`}
     ${seen && html`<${Models} models=${seen.models} />`}
   `;
