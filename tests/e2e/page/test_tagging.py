@@ -80,6 +80,8 @@ def test_why_shows_the_numbers_of_the_answer(page: Any, photo: Callable[[str], s
     why = card.locator(".why")
     expect(why).to_contain_text(f"{first['similarity']:.4f}")
     expect(why).to_contain_text(f"{first['score']:.2f}")
+    share = why.locator("div", has_text="超过的背景图片").locator("dd").first
+    expect(share).to_contain_text("%")
     expect(card.locator(".tag-main").first).to_have_attribute("aria-expanded", "true")
 
 

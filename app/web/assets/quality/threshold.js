@@ -2,6 +2,7 @@
 import { get } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { count, decimal, percent, t } from "../i18n.js";
+import { backgroundOf, rateAt } from "../parts/background.js";
 import { ProblemNote } from "../parts/problem.js";
 import { TagPicker } from "../parts/tagpicker.js";
 import { toast } from "../parts/toast.js";
@@ -13,17 +14,6 @@ const STEPS = 400;
 
 // The tag looked at; it outlives a change of tabs.
 export const looked = createStore(null);
-
-// The share of the background at or above a similarity, from the counts.
-export function rateAt(seen, at) {
-  const step = (seen.highest - seen.lowest) / seen.counts.length;
-  let above = 0;
-  seen.counts.forEach((n, i) => {
-    const low = seen.lowest + i * step;
-    above += n * Math.min(1, Math.max(0, (low + step - at) / step));
-  });
-  return seen.background_images ? above / seen.background_images : null;
-}
 
 export function Threshold() {
   const tag = useStore(looked);
@@ -51,7 +41,7 @@ function OneTag({ tag }) {
   const [error, setError] = useState(null);
   const path = `/v1/vocabulary/tags/${encodeURIComponent(tag.id)}`;
   const look = () =>
-    get(`${path}/background`).then((found) => {
+    backgroundOf(tag.id).then((found) => {
       setSeen(found);
       setAt(found.threshold);
     }, setError);

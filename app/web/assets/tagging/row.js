@@ -1,6 +1,7 @@
 // One tag of a photo: its confidence as a bar, why it is there, and the reader's verdict.
-import { html, useState } from "../html.js";
+import { html, useEffect, useState } from "../html.js";
 import { decimal, percent, t } from "../i18n.js";
+import { backgroundOf, rateAt } from "../parts/background.js";
 import { hueStyle } from "../parts/hue.js";
 import { Icon } from "../parts/icon.js";
 import { needed, thresholdOf } from "./cut.js";
@@ -66,11 +67,16 @@ export function TagRow({ card, tag, cut, usual }) {
 }
 
 function Why({ tag, threshold }) {
+  const [above, setAbove] = useState(null);
+  useEffect(() => {
+    backgroundOf(tag.id).then((seen) => setAbove(rateAt(seen, tag.similarity)), () => {});
+  }, [tag.id]);
   const rows = [
     ["why.similarity", decimal(tag.similarity, 4)],
     ["why.threshold", decimal(threshold, 4)],
     ["why.score", decimal(tag.score, 2)],
     ["why.confidence", percent(tag.confidence, 1)],
+    ["why.percentile", above === null ? "—" : percent(1 - above, 1)],
     ["why.category", tag.category || "—"],
   ];
   return html`

@@ -81,6 +81,8 @@ export default {
   "why.score.note": "How many spreads above the mean of the background images",
   "why.confidence": "Confidence",
   "why.confidence.note": "The calibrated probability",
+  "why.percentile": "Above background",
+  "why.percentile.note": "The share of background images that are less like this tag",
   "why.category": "Category",
   "why.category.note": "The tag's category in the vocabulary",
   "why.note": "Raw similarities cannot be compared between tags and images. The score compares one with background images; the confidence is the probability it stands for.",

@@ -81,6 +81,8 @@ export default {
   "why.score.note": "与背景图片相比，高出平均多少个离散程度",
   "why.confidence": "置信度",
   "why.confidence.note": "校准后的概率",
+  "why.percentile": "超过的背景图片",
+  "why.percentile.note": "有多大比例的背景图片不如它像这个标签",
   "why.category": "类别",
   "why.category.note": "标签在词表里的类别",
   "why.note": "原始相似度在不同标签、不同图片之间不可比；分数把它与背景图片比较，置信度是由分数得出的概率。",
