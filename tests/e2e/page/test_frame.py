@@ -28,7 +28,7 @@ def test_every_tab_opens_and_fits_the_window(page: Any) -> None:
         tabs.get_by_role("link", name=name).click()
         expect(page.get_by_role("heading", level=1, name=heading).first).to_be_visible()
         expect(tabs.get_by_role("link", name=name)).to_have_attribute("aria-current", "page")
-        assert name in page.title()
+        expect(page).to_have_title(f"{name} · 图签")
         page.wait_for_timeout(200)
         wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert page.evaluate(wider) <= 0, f"{name} scrolls sideways"

@@ -70,7 +70,8 @@ def test_photos_are_found_by_words_and_by_a_picture_and_deleted(
     expect(page.locator(".sought")).to_contain_text("与它相像的图片")
     tiles.first.click()
     page.get_by_role("dialog").get_by_role("button", name="删除").click()
-    page.get_by_role("dialog").last.get_by_role("button", name="删除", exact=True).click()
+    sure = page.get_by_role("dialog", name="删除这张图片？")
+    sure.get_by_role("button", name="删除", exact=True).click()
     expect(tiles).to_have_count(3)
     assert len(stored(service)) == 3
 
