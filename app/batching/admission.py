@@ -46,21 +46,30 @@ class Gate:
         """Images turned away since the start."""
         return self._refused
 
+    def check(self) -> None:
+        """Raises `OverloadedError` where not even one more image would be let in."""
+        with self._lock:
+            self._refuse_beyond(1)
+
     @contextmanager
     def place(self, images: int) -> Iterator[None]:
         """Holds a place for each image while the block runs; raises `OverloadedError`."""
         with self._lock:
-            if self._inside and self._inside + images > self._capacity:
-                self._refused += images
-                raise OverloadedError(
-                    f"正在处理的{self._things}已有 {self._inside}，上限 {self._capacity}"
-                )
+            self._refuse_beyond(images)
             self._inside += images
         try:
             yield
         finally:
             with self._lock:
                 self._inside -= images
+
+    def _refuse_beyond(self, images: int) -> None:
+        """Holding the lock: counts and raises where so many more do not fit."""
+        if self._inside and self._inside + images > self._capacity:
+            self._refused += images
+            raise OverloadedError(
+                f"正在处理的{self._things}已有 {self._inside}，上限 {self._capacity}"
+            )
 
 
 class WaitingGate:
