@@ -33,7 +33,7 @@ def write_row(
     row: dict[str, Any] = {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "case": case,
-        "command": " ".join(["python", "-m", *_module(), *sys.argv[1:]]),
+        "command": " ".join(["python", "-m", *_module(), *map(_shown, sys.argv[1:])]),
         "parameters": dict(parameters),
         "unit": unit,
         **summary(samples),
@@ -57,6 +57,11 @@ def summary(samples: Sequence[float]) -> dict[str, float | int | None]:
     middle = statistics.median(samples)
     spread = statistics.median([abs(one - middle) for one in samples])
     return {"median": round(middle, 4), "mad": round(spread, 4), "n": len(samples)}
+
+
+def _shown(argument: str) -> str:
+    """An argument without the folders of this machine."""
+    return Path(argument).name if argument.startswith("/") else argument
 
 
 def _module() -> list[str]:
