@@ -155,8 +155,10 @@ def directions_of(snapshot: Snapshot, rows: Sequence[int] | Rows) -> FloatArray:
 
 
 def nearest_misses(snapshot: Snapshot, numbers: Numbers, rows: Rows) -> tuple[TagHit, ...]:
-    """For an image that no tag fits: the few tags that came nearest, strongest first."""
-    return _hits(snapshot, numbers, strongest(numbers, rows, MISSES))
+    """For an image that no tag fits: the few tags that lack least, nearest first."""
+    lacking = numbers.thresholds[rows] - numbers.similarities[rows]
+    nearest = np.argsort(lacking, kind="stable")[:MISSES]
+    return _hits(snapshot, numbers, [int(row) for row in rows[nearest]])
 
 
 def with_parents(

@@ -113,7 +113,7 @@ def _decided(
         if empty
         else choose(snapshot, numbers, rows, options.top_k, keep_parents=options.include_parents)
     )
-    misses = () if tags else nearest_misses(snapshot, numbers, rows)
+    misses = () if tags or empty else nearest_misses(snapshot, numbers, rows)
     if options.include_parents:
         tags = with_parents(snapshot, numbers, rows, tags)
     return Tagged(image.sha256, image.width, image.height, tags, misses, blank=image.blank)

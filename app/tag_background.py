@@ -49,7 +49,7 @@ def tag_background(editor: Editor, tag: Tag) -> TagBackground:
     counts, edges = np.histogram(similarities, BINS, (span.min(), span.max() + 1e-6))
     return TagBackground(
         threshold=threshold,
-        calibrated=float(usual_threshold(calibration, bank, [calibration.usual])[0]),
+        calibrated=float(usual_threshold(calibration, bank, calibration.usual)[0]),
         rate=float(background_rates(vector, calibration, bank)[0]),
         edges=edges,
         counts=np.asarray(counts, dtype=np.int64),

@@ -40,13 +40,15 @@ class ScoreModel:
     that is all there is to make one logistic serve every tag. `weights` are what a spread of each
     of `vocab.profiles.FEATURES`, less what is `typical`, adds to a tag's intercept; none for a
     model nobody has fitted. `shrinkage` is how many images of the bank the typical tag weighs.
-    `default_confidence` is the cut unless asked. `labelled` holds slope and intercept of the
-    tags whose labels were at hand when the model was fitted, by their names.
+    Unless asked, a tag needs `default_confidence`, and is for the `usual_share` of the bank that
+    shows most of it: what is true of most images tells nothing of one. `labelled` holds slope and
+    intercept of the tags whose labels were at hand when the model was fitted, by their names.
     """
 
     slope: float = 1.6
     intercept: float = -4.0
     default_confidence: float = 0.5
+    usual_share: float = 1.0
     shrinkage: float = 10.0
     tag_side: bool = True
     weights: tuple[float, ...] = ()
@@ -156,6 +158,8 @@ class Calibration:
             return self.scores_at(target.value)
         if target.kind == "false_positive_rate":
             found = cuts.false_positive_cuts(self.profile, target.value)
+        elif target.kind == "background_share":
+            found = cuts.share_cuts(self.profile, target.value)
         else:
             on_bins = (CENTRES[None, :] - self.mean[:, None]) / self.spread[:, None]
             logits = on_bins * self.slope[:, None] + self._base[:, None]
@@ -179,7 +183,7 @@ class Calibration:
         model's usual one, and an operator's own threshold goes before it. `UNREACHABLE` where a
         tag cannot keep a target.
         """
-        asked = [self.cuts(target) for target in targets or (self.usual,)]
+        asked = [self.cuts(target) for target in targets or self.usual]
         cut = functools.reduce(np.maximum, asked)
         needed = side.means[:, None] + side.spreads[:, None] * (self.mean + cut * self.spread)
         needed = np.where(np.isposinf(cut), UNREACHABLE, np.clip(needed, -1.0, 1.0))
@@ -193,9 +197,12 @@ class Calibration:
         return self.intercept + self.shift
 
     @property
-    def usual(self) -> Target:
+    def usual(self) -> tuple[Target, ...]:
         """What every tag is cut for unless the request asks otherwise."""
-        return Target("confidence", self.model.default_confidence)
+        return (
+            Target("confidence", self.model.default_confidence),
+            Target("background_share", self.model.usual_share),
+        )
 
 
 def probabilities(logits: FloatArray) -> FloatArray:

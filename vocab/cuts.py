@@ -70,6 +70,12 @@ def false_positive_cuts(counts: Counts, rate: float) -> FloatArray:
     return cuts
 
 
+def share_cuts(counts: Counts, share: float) -> FloatArray:
+    """The lowest cut that at most a share of the bank reaches; the lowest of all without a bank."""
+    above = np.cumsum(counts[:, ::-1], axis=1, dtype=np.int64)[:, ::-1]
+    return _lowest(above <= share * above[:, :1])
+
+
 def allowed_exceedances(size: int, rate: float) -> int:
     """How many of `size` negatives may exceed a cut that promises the rate; -1 where none may.
 

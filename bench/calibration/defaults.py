@@ -144,7 +144,8 @@ def empty_frames(stand: Ground) -> None:
                 wrong += blank(image.convert("RGB")) is not None
             total += 1
     print(
-        f"empty frames: {caught} of {FRAMES} get no tag; of {total} photos {wrong} are taken for one"
+        f"empty frames: {caught} of {FRAMES} get no tag;"
+        f" of {total} photos {wrong} are taken for one"
     )
 
 

@@ -50,9 +50,13 @@ from vocab.background import BackgroundBank
 from vocab.calibration import ScoreModel, probabilities
 from vocab.probes import ProbeSet
 from vocab.profiles import features, profiles
+from vocab.targets import Target
 
 PROBES = 256
+# One more than the service shows at the median, which reports a tag and its parent once.
 USUAL_TAGS = 4
+# Unless asked, a tag is given to the tenth of the bank that shows most of it.
+USUAL_SHARE = 0.1
 SHOWN = 10
 # Offsets of single tags: their standard deviation over tags, in log-odds.
 DEVIATION = 1.0
@@ -212,15 +216,16 @@ def usual_cut(
     """
     measure = Measure(ground.probes, ground.bank, model)
     calibration = measure.calibrate(ground.tags, ground.names.tags)
-    logits = calibration.logits(
-        calibration.scores(images @ ground.tags.T, calibration.image_side(images))
-    )
+    scores = calibration.scores(images @ ground.tags.T, calibration.image_side(images))
+    outstanding = scores >= calibration.cuts(Target("background_share", USUAL_SHARE))
+    logits = np.where(outstanding, calibration.logits(scores), np.float32(-60))
     confidences = [
         probabilities(row[shown_rows(image, row, ground.tags, ground.probes.mean, MOST)])
         for image, row in zip(images, logits, strict=True)
     ]
     last = [np.sort(one)[-USUAL_TAGS] if len(one) >= USUAL_TAGS else 0.0 for one in confidences]
-    return math.floor(float(np.median(last)) * 1000) / 1000, confidences
+    middle = float(np.sort(last)[(len(last) - 1) // 2])  # the lower one, so that half have enough
+    return math.floor(middle * 1000) / 1000, confidences
 
 
 def logistics_by_name(ground: Ground, truth: Labelled) -> dict[str, tuple[float, float]]:
@@ -245,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = as_score_model(commonness, fit_any(stand, commonness, truth))
     model = replace(model, labelled=logistics_by_name(stand, truth))
     cut, confidences = usual_cut(stand, model, truth.vectors)
-    model = replace(model, default_confidence=cut)
+    model = replace(model, default_confidence=cut, usual_share=USUAL_SHARE)
     counts = [int((one >= cut).sum()) for one in confidences]
     print(json.dumps(asdict(replace(model, labelled={}))))
     print(

@@ -231,7 +231,7 @@ def test_an_empty_frame_gets_no_tag_says_why_and_is_tagged_when_a_cut_is_asked_f
     result = tagged(ask(tagger, [upload(file.getvalue())]))
     assert result.blank == "flat"
     assert result.tags == ()
-    assert len(result.nearest_misses) == 3
+    assert result.nearest_misses == ()
     assert tagged(ask(tagger, [upload(file.getvalue())], EVERYTHING)).tags
 
 
@@ -247,6 +247,7 @@ def test_high_detail_looks_at_parts_and_is_not_mistaken_for_the_usual_answer(
 
 def test_high_detail_takes_the_places_its_parts_need(tagger: Tagger) -> None:
     narrow = replace(tagger, gate=Gate(4))
-    assert tagged(ask(narrow, [CAT])).tags
-    with pytest.raises(OverloadedError):
-        ask(narrow, [CAT], Options(detail="high"))
+    with narrow.gate.place(1):
+        assert tagged(ask(narrow, [CAT])).tags
+        with pytest.raises(OverloadedError):
+            ask(narrow, [CAT], Options(detail="high"))

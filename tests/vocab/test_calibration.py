@@ -231,3 +231,25 @@ def test_a_bank_of_another_model_or_a_broken_file_is_refused(tmp_path: Path) -> 
     path.write_bytes(b"PK not an archive")
     with pytest.raises(BackgroundError, match="无法读取"):
         BackgroundBank.load(path, "m", DIM)
+
+
+def test_by_default_a_tag_is_for_the_images_that_stand_out() -> None:
+    rng = np.random.default_rng(6)
+    model = ScoreModel(default_confidence=0.01, usual_share=0.1)
+    bank, tags = unit(rng, 500), unit(rng, 6)
+    calibration = calibrate(tags, ProbeSet(unit(rng, 30)), BackgroundBank("m", bank), model)
+    given_to = bank @ tags.T >= calibration.thresholds(calibration.image_side(bank))
+    assert (given_to.mean(axis=0) <= 0.12).all()
+    assert (given_to.mean(axis=0) >= 0.05).all()
+    asked = [Target("confidence", 0.01)]
+    wide = bank @ tags.T >= calibration.thresholds(calibration.image_side(bank), asked)
+    assert wide.mean() > 0.3
+
+
+def test_without_a_bank_no_tag_is_held_back_for_not_standing_out() -> None:
+    rng = np.random.default_rng(6)
+    model = ScoreModel(usual_share=0.1)
+    calibration = calibrate(
+        unit(rng, 2), ProbeSet(unit(rng, 30)), BackgroundBank.empty("m", DIM), model
+    )
+    assert np.allclose(calibration.cuts(calibration.usual[1]), CENTRES[0])
