@@ -20,7 +20,7 @@ class DuplicateRules:
     copy-detection vectors (of the usual ones where a model has no others), less what is usual.
     """
 
-    hash_sure: int = 56
+    hash_sure: int = 64
     """Up to here the hashes alone say near, unless the vectors object."""
 
     vector_objects: float = 0.1
