@@ -95,6 +95,12 @@ _PATTERNS = [
 ]
 
 
+def methods_of(path: str) -> str:
+    """The methods an address takes, as the header `Allow` lists them; empty where it is unknown."""
+    found = {method for method, pattern, _ in _PATTERNS if pattern.fullmatch(path)}
+    return ", ".join(sorted(found))
+
+
 def row_for(method: str, path: str) -> tuple[str, Rule | None]:
     """The template of the route that serves this request and its rule; None where it has no row."""
     wanted = "GET" if method == "HEAD" else method

@@ -14,9 +14,10 @@ from vocab.errors import TagNotFoundError
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def json_body(schema: dict[str, Any]) -> dict[str, Any]:
+def json_body(schema: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
     """The OpenAPI of a JSON body that is read by hand, so that its errors are ours."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    content = {"application/json": {"schema": schema}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def file_body(*kinds: str) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.api.schemas import ProblemOut, RequestModel
+from app.api.schemas import Number, ProblemOut, RequestModel
+from app.api.ways import check_one_of, one_of
 
 Verdict = Literal["right", "wrong", "missing"]
 MOST_AT_ONCE = 1_000
@@ -15,6 +16,8 @@ MOST_AT_ONCE = 1_000
 
 class JudgementIn(RequestModel):
     """A verdict on one tag of one image; the image is given in exactly one way."""
+
+    model_config = ConfigDict(json_schema_extra=one_of("image_id", "sha256", "vector"))
 
     tag: str = Field(min_length=1, max_length=200, description="标签的 id、名称或别名。")
     verdict: Verdict = Field(
@@ -24,14 +27,11 @@ class JudgementIn(RequestModel):
     sha256: str | None = Field(
         None, pattern=r"^[0-9a-fA-F]{64}$", description="最近打过标的图片的 sha256，见打标的回答。"
     )
-    vector: list[float] | None = Field(None, max_length=8192, description="当前模型的图片向量。")
+    vector: list[Number] | None = Field(None, max_length=8192, description="当前模型的图片向量。")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> JudgementIn:
-        ways = (self.image_id, self.sha256, self.vector)
-        if sum(way is not None for way in ways) != 1:
-            raise ValueError("image_id、sha256、vector 三者要且只要填一个")
-        return self
+        return check_one_of(self, "image_id", "sha256", "vector")
 
 
 class FeedbackIn(RequestModel):

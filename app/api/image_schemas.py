@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, StrictInt, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, model_validator
 
-from app.api.schemas import DuplicateOut, ImageIn, RequestModel, ResultError, TagOut
+from app.api.schemas import DuplicateOut, ImageIn, Number, RequestModel, ResultError, TagOut
+from app.api.ways import check_one_of, one_of
 from index.images import MAX_SOURCE_LENGTH
 
 Equal = str | bool | int | float
@@ -26,14 +27,14 @@ class ImageNameIn(RequestModel):
 class ImageToAdd(ImageNameIn):
     """One image to be stored, given in exactly one way."""
 
+    model_config = ConfigDict(json_schema_extra=one_of("url", "base64"))
+
     url: str | None = Field(None, max_length=8192, description="图片的 http(s) 地址。")
     base64: str | None = Field(None, description="图片文件的 base64，可带 `data:` 前缀。")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> ImageToAdd:
-        if (self.url is None) == (self.base64 is None):
-            raise ValueError("url、base64 二者要且只要填一个")
-        return self
+        return check_one_of(self, "url", "base64")
 
 
 class ImagesIn(RequestModel):
@@ -67,19 +68,19 @@ class FiltersIn(RequestModel):
 class SearchIn(RequestModel):
     """A search by exactly one of text, stored image, image or vector."""
 
+    model_config = ConfigDict(json_schema_extra=one_of("text", "id", "image", "vector"))
+
     text: str | None = Field(None, min_length=1, max_length=500, description="中文描述。")
     id: str | None = Field(None, description="已入库图片的 id。")
     image: ImageIn | None = Field(None, description="图片。")
-    vector: list[float] | None = Field(None, max_length=8192, description="当前模型的向量。")
+    vector: list[Number] | None = Field(None, max_length=8192, description="当前模型的向量。")
     filters: FiltersIn = FiltersIn()
     limit: StrictInt = Field(20, ge=1, le=100, description="每页几张。")
     cursor: str | None = Field(None, pattern=r"^\d{1,5}$", description="上一页的 next。")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> SearchIn:
-        ways = (self.text, self.id, self.image, self.vector)
-        if sum(way is not None for way in ways) != 1:
-            raise ValueError("text、id、image、vector 四者要且只要填一个")
+        check_one_of(self, "text", "id", "image", "vector")
         if self.cursor is not None and int(self.cursor) > MAX_SKIP:
             raise ValueError(f"最多翻到第 {MAX_SKIP} 张")
         return self

@@ -124,7 +124,7 @@ async def duplicates(
     summary="用当前词表重新打标",
     response_model=RetagOut,
     responses=STORED,
-    openapi_extra=json_body({"$ref": "#/components/schemas/RetagIn"}),
+    openapi_extra=json_body({"$ref": "#/components/schemas/RetagIn"}, required=False),
 )
 async def retag(request: Request) -> Response:
     """只用已保存的向量，不重新编码；结果连同词表版本一起保存，并报告每个标签的增减。"""

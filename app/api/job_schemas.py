@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.api.schemas import OptionsIn, ProblemOut, RequestModel
+from app.api.ways import check_one_of, one_of
 from app.intake.targets import MAX_URL_CHARS
 from index.images import MAX_ID_LENGTH
 
 
 class JobImageIn(RequestModel):
     """One image of a job, given in exactly one way."""
+
+    model_config = ConfigDict(json_schema_extra=one_of("url", "image_id"))
 
     url: str | None = Field(
         None, max_length=MAX_URL_CHARS, description="图片的 http(s) 地址；需要 TUQIAN_FETCH_URLS。"
@@ -22,9 +25,7 @@ class JobImageIn(RequestModel):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> JobImageIn:
-        if (self.url is None) == (self.image_id is None):
-            raise ValueError("url、image_id 二者要且只要填一个")
-        return self
+        return check_one_of(self, "url", "image_id")
 
 
 class JobIn(RequestModel):

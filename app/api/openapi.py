@@ -11,6 +11,7 @@ from app.api.access_openapi import describe_access
 from app.api.feedback_schemas import FeedbackIn
 from app.api.image_schemas import ImagesIn, RetagIn, SearchIn
 from app.api.job_schemas import JobIn
+from app.api.problem_openapi import describe_problems
 from app.api.schemas import TagRequest
 from app.api.vocabulary_schemas import (
     ExamplesIn,
@@ -44,6 +45,10 @@ DESCRIPTION = """
 每个响应的 `Server-Timing` 头说明时间花在哪里（毫秒）。
 """
 
+SMALL_PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR42mM8"
+    "ISfHwMDAxMDAwMDAAAANBAEIf62CUQAAAABJRU5ErkJggg=="
+)
 OPTIONS_EXAMPLE = {"top_k": 5, "min_confidence": 0.5, "categories": ["动物"]}
 
 TAG_BODY: dict[str, Any] = {
@@ -56,6 +61,7 @@ TAG_BODY: dict[str, Any] = {
                 "properties": {
                     "files": {
                         "type": "array",
+                        "minItems": 1,
                         "items": {"type": "string", "format": "binary"},
                         "description": "一张或多张图片。",
                     },
@@ -73,7 +79,7 @@ TAG_BODY: dict[str, Any] = {
                 "base64": {
                     "summary": "base64 图片",
                     "value": {
-                        "images": [{"base64": "/9j/4AAQSkZJRg…"}],
+                        "images": [{"base64": SMALL_PNG}],
                         "options": OPTIONS_EXAMPLE,
                     },
                 },
@@ -94,7 +100,11 @@ IMAGES_BODY: dict[str, Any] = {
                 "type": "object",
                 "required": ["files"],
                 "properties": {
-                    "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                    "files": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {"type": "string", "format": "binary"},
+                    },
                     "images": {
                         "type": "string",
                         "description": "与 files 一一对应的 JSON 数组：id、source、metadata。",
@@ -162,6 +172,7 @@ def complete_openapi(app: FastAPI) -> None:
                 known.update(body.pop("$defs", {}))
                 known[model.__name__] = body
             describe_access(schema)
+            describe_problems(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app import errors
+from app.api.access_table import methods_of
 from app.api.problem_table import (
     TABLE,
     InternalError,
@@ -121,7 +122,10 @@ def add_handlers(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - for the type checker
-        return problem_response(_from_http(request, error), headers=dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # Starlette names the methods of one of the routes alone
+            headers["Allow"] = methods_of(request.url.path)
+        return problem_response(_from_http(request, error), headers=headers)
 
     async def unforeseen(request: Request, error: Exception) -> Response:
         return problem_response(error)

@@ -6,7 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
 
-Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+from app.api.ways import check_one_of, one_of
+
+# A truth value is no number, although Python would take it for one.
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Probability = Annotated[Number, Field(ge=0, le=1)]
 
 
 class RequestModel(BaseModel):
@@ -25,11 +29,10 @@ class OptionsIn(RequestModel):
     precision_target: Probability | None = Field(
         None, description="希望达到的精确率，例如 0.8；服务据此为每个标签决定阈值。"
     )
-    false_positive_rate: float | None = Field(
+    false_positive_rate: Number | None = Field(
         None,
         gt=0,
         lt=1,
-        allow_inf_nan=False,
         description="每个标签最多在多大比例的无关图片上误报，例如 0.01。",
     )
     best_f1: StrictBool = Field(
@@ -72,6 +75,8 @@ class OptionsIn(RequestModel):
 class ImageIn(RequestModel):
     """One image, given in exactly one way."""
 
+    model_config = ConfigDict(json_schema_extra=one_of("url", "base64", "image_id"))
+
     url: str | None = Field(None, max_length=8192, description="图片的 http(s) 地址。")
     base64: str | None = Field(None, description="图片文件的 base64，可带 `data:` 前缀。")
     image_id: str | None = Field(
@@ -80,9 +85,7 @@ class ImageIn(RequestModel):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> ImageIn:
-        if sum(way is not None for way in (self.url, self.base64, self.image_id)) != 1:
-            raise ValueError("url、base64、image_id 三者要且只要填一个")
-        return self
+        return check_one_of(self, "url", "base64", "image_id")
 
 
 class TagRequest(RequestModel):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
-from app.api.schemas import ParentOut, Probability, RequestModel
+from app.api.schemas import Number, ParentOut, Probability, RequestModel
 
 MOST_TAGS = 10_000
 
 State = Literal["active", "paused"]
-Number = Annotated[float, Field(strict=True)]
+# Said in the schema alone: the vocabulary checks names itself, and says more about them.
+NAME: dict[str, JsonValue] = {"pattern": r"\S"}
 
 
 class TagChangesIn(RequestModel):
@@ -39,7 +40,7 @@ class TagChangesIn(RequestModel):
 class TagIn(TagChangesIn):
     """A new tag."""
 
-    name: str = Field(description="名称，最多 64 个字符。")
+    name: str = Field(description="名称，最多 64 个字符。", json_schema_extra=NAME)
     id: str = Field("", description="留空则自动生成。")
 
 
