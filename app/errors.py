@@ -34,6 +34,10 @@ class ImageTooLargeError(ImageError):
     """The file has more bytes, or declares more pixels, than the limits allow."""
 
 
+class DecodingStoppedError(ImageError):
+    """The file took too long to decode, or ended the process that decoded it."""
+
+
 class ImageSourceError(ImageError):
     """The place the image should come from cannot be used or reached."""
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -32,6 +33,7 @@ from app.encoders.base import Encoder
 from app.encoders.catalog import CATALOG
 from app.follower import Follower
 from app.intake.fetch import Fetcher
+from app.intake.guarded import decoder_of
 from app.intake.limits import Limits
 from app.jobs.desk import desk_of
 from app.jobs.runner import Runner, start_runner
@@ -40,7 +42,7 @@ from app.loading import encoders_of
 from app.logs import CarryingPool
 from app.metrics.counts import Counts
 from app.metrics.watch import DriftWatch, Watch
-from app.pixels import enough_side_of
+from app.pixels import enough_side_of, take_in
 from app.recall import unrelated_of
 from app.reindex import warn_of_others
 from app.scoring import score_model_of
@@ -130,7 +132,16 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         fetch=fetcher_of(settings).fetch if settings.fetch_urls else None,
         observe=learning.observe,
         seen=caches.seen,
-        enough_side=enough_side_of(encoder, settings.decode),
+        take_in=partial(
+            take_in,
+            enough_side=enough_side_of(encoder, settings.decode),
+            decode=decoder_of(
+                settings.decode_isolation,
+                settings.decoders,
+                settings.decode_timeout_s,
+                stack.callback,
+            ),
+        ),
         answers=caches.answers,
         tell=counts.answer,
     )

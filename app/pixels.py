@@ -13,6 +13,7 @@ from app.batching.cache import KnownImage, VectorCache
 from app.encoders.base import Encoder
 from app.intake.blank import Blank, blank
 from app.intake.decode import DecodedImage, decode
+from app.intake.guarded import Decode
 from app.intake.limits import Limits
 from app.intake.sources import FileSource, StoredSource
 from app.intake.tiles import tiles_of
@@ -54,6 +55,7 @@ def take_in(
     tiled: bool = False,
     seen: VectorCache | None = None,
     enough_side: int | None = None,
+    decode: Decode = decode,
 ) -> Pixels:
     """A file read, decoded and prepared; with `facts` fingerprinted too. Raises `ImageError`.
 

@@ -105,6 +105,16 @@ class Settings(BaseSettings):
             "`exact`：完整解码，预处理与 cn_clip 逐位相同。"
         ),
     )
+    decode_isolation: Literal["thread", "risky", "process"] = Field(
+        "risky",
+        description=(
+            "在哪里解码：`thread` 在服务进程里；`process` 在单独的、有时限与内存上限的进程里，"
+            "坏图最多只影响它自己；`risky` 只把 JPEG、PNG、BMP 以外的格式放进进程。"
+        ),
+    )
+    decode_timeout_s: float = Field(
+        20.0, gt=0, le=600, description="解码进程解一张图最多多少秒；超时的图片失败，进程换新。"
+    )
     decode_threads: int = Field(
         0, ge=0, le=1024, description="解码图片的线程数；0 表示与 CPU 核数相同。"
     )

@@ -82,7 +82,7 @@ class Tagger:
     collection: ImageCollection | None = None
     fetch: Fetch | None = None
     seen: VectorCache | None = None
-    enough_side: int | None = None
+    take_in: Callable[..., Pixels] = take_in
     answers: ResultCache[Tagged] | None = None
     observe: Callable[[Sequence[Seen]], None] = ignore
     tell: Callable[[Answer], None] = ignore
@@ -279,14 +279,13 @@ class Tagger:
                 if isinstance(source, UrlSource):
                     source = source.through(self.fetch)
                 work = partial(
-                    take_in,
+                    self.take_in,
                     source,
                     self.limits,
                     self.encoder,
                     facts=facts,
                     tiled=tiled,
                     seen=self.seen,
-                    enough_side=self.enough_side,
                 )
             return await loop.run_in_executor(self.pool, work)
         except (ImageError, ImageNotFoundError) as error:

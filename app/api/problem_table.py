@@ -123,6 +123,12 @@ TABLE: dict[type[Exception], Row] = {
     errors.CorruptImageError: Row(
         "image_corrupt", 422, "图片已损坏", "用看图软件确认能打开，或重新导出后再传。"
     ),
+    errors.DecodingStoppedError: Row(
+        "image_decoding_stopped",
+        422,
+        "图片无法在限定的时间与内存里解码",
+        "重新导出后再传；时限由 TUQIAN_DECODE_TIMEOUT_S 设置。",
+    ),
     errors.ImageTooLargeError: Row(
         "image_too_large",
         413,
