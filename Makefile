@@ -15,7 +15,7 @@ INPUTS := pyproject.toml constraints.txt
 NEEDED := $(if $(filter builtin,$(MODEL)),$(VENV)/.base,$(VENV)/.clip)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-clip serve test check lint types imports unit test-slow smoke docs clean
+.PHONY: help install install-clip serve test check lint types imports unit test-slow siege soak smoke docs clean
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -46,6 +46,16 @@ unit: $(VENV)/.test
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
+
+# 按接口文档生成的数千个请求，检查真实服务的每个回答；make siege CASES=20000
+CASES ?= 5000
+siege: $(VENV)/.test
+	$(BIN)/python -m tests.siege.siege --cases $(CASES)
+
+# 八成负荷下十分钟：改词表、评判、图片入库与删除，中途 kill -9 一次；make soak SOAK=180
+SOAK ?= 600
+soak: $(VENV)/.test
+	$(BIN)/python -m bench.soak --seconds $(SOAK)
 
 # 只装基础依赖的环境里，真实进程回答一次打标请求，且装不到 torch。
 smoke: $(SMOKE)/.base

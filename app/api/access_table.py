@@ -97,8 +97,11 @@ _PATTERNS = [
 
 def methods_of(path: str) -> str:
     """The methods an address takes, as the header `Allow` lists them; empty where it is unknown."""
-    found = {method for method, pattern, _ in _PATTERNS if pattern.fullmatch(path)}
-    return ", ".join(sorted(found))
+    fitting = [
+        (template, method) for method, pattern, template in _PATTERNS if pattern.fullmatch(path)
+    ]
+    nearest = fitting[0][0] if fitting else ""
+    return ", ".join(sorted(method for template, method in fitting if template == nearest))
 
 
 def row_for(method: str, path: str) -> tuple[str, Rule | None]:

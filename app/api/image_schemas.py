@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    model_validator,
+)
 
 from app.api.schemas import DuplicateOut, ImageIn, Number, RequestModel, ResultError, TagOut
 from app.api.ways import check_one_of, one_of
@@ -14,6 +22,16 @@ from index.images import MAX_SOURCE_LENGTH
 Equal = str | bool | int | float
 MAX_FILTER_ITEMS = 100
 MAX_SKIP = 10_000
+
+
+def _written_out(value: object) -> object:
+    """A moment as people write it; pydantic alone would take a number of seconds as well."""
+    if not isinstance(value, str) or value[4:5] != "-":
+        raise ValueError("应为带时区的时间，例如 2026-01-31T08:00:00+08:00")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 
 
 class ImageNameIn(RequestModel):
@@ -58,8 +76,8 @@ class FiltersIn(RequestModel):
     tags: list[str] = Field(
         [], max_length=MAX_FILTER_ITEMS, description="同时具有这些标签（id 或名称）。"
     )
-    since: AwareDatetime | None = Field(None, description="入库时间不早于。")
-    until: AwareDatetime | None = Field(None, description="入库时间早于。")
+    since: Moment | None = Field(None, description="入库时间不早于。")
+    until: Moment | None = Field(None, description="入库时间早于。")
     metadata: dict[str, Equal] = Field(
         {}, max_length=MAX_FILTER_ITEMS, description="附加信息中这些项等于给出的值。"
     )
