@@ -126,6 +126,10 @@ class RunMismatchError(TuqianError):
     """An interrupted run cannot go on: its model, vocabulary or images are not the same now."""
 
 
+class BackupError(TuqianError):
+    """A backup that cannot be made, or one that cannot be restored."""
+
+
 class UnauthenticatedError(TuqianError):
     """The request has no key, or one that opens nothing."""
 

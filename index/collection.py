@@ -24,6 +24,7 @@ from index.image_store import ImageStore
 from index.images import Added, Filters, NewImage, StoredImage
 from index.local_check import Evidence, Features, Look, features
 from index.part_hashes import part_hashes, thumbnail_pixels, turned_hashes
+from index.snapshot_file import cache_file
 from index.tag_results import TagChanges, Tags, replace_tags
 from index.transactions import Transactions
 from index.vectors import FloatArray, checked_vector
@@ -287,5 +288,4 @@ class ImageCollection:
             self.save()
 
     def _path(self, kind: str) -> Path:
-        safe = "".join(c if c.isalnum() or c in "-." else "_" for c in self.model_key)
-        return self._folder / f"{safe}.{kind}.faiss"
+        return cache_file(self._folder, self.model_key, kind)

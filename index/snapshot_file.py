@@ -19,6 +19,12 @@ TRAILER_BYTES = 512
 PIECE = 1 << 20
 
 
+def cache_file(folder: Path, model_key: str, kind: str) -> Path:
+    """Where the index of one kind of a model's vectors lies, or would lie."""
+    safe = "".join(c if c.isalnum() or c in "-." else "_" for c in model_key)
+    return folder / f"{safe}.{kind}.faiss"
+
+
 def write_snapshot(index: Any, path: Path, facts: dict[str, Any]) -> bool:
     """Saves the index with facts about it; False, and nothing left behind, where it cannot.
 

@@ -167,6 +167,7 @@ TABLE: dict[type[Exception], Row] = {
     errors.RunMismatchError: Row(
         "run_mismatch", 409, "不能接着上次的进度", "加上 --restart 从头开始，或恢复上次的条件。"
     ),
+    errors.BackupError: Row("backup_failed", 500, "备份或恢复没有完成", "检查路径与磁盘后重试。"),
     errors.SettingsError: Row(
         "settings_invalid", 500, "设置有误", "按 docs/reference/settings.md 修改后重新启动。"
     ),

@@ -16,10 +16,12 @@ from app.api.context import Service
 from app.api.tag import render
 from app.choice import Options
 from app.cli import bench, images, jobs, keys, models, quality, vocabulary
+from app.cli.backup import backup, restore
+from app.cli.doctor import doctor
 from app.cli.reindex import reindex
 from app.cli.remote import API_KEY
 from app.cli.run import run
-from app.doctor import examine, summary
+from app.doctor import summary
 from app.errors import TuqianError
 from app.intake.sources import PathSource
 from app.main import assemble, create_app
@@ -47,6 +49,9 @@ app.add_typer(keys.app, name="keys")
 app.command()(images.retag)
 app.command()(reindex)
 app.command()(run)
+app.command()(doctor)
+app.command()(backup)
+app.command()(restore)
 app.command()(bench.bench)
 app.command()(quality.calibrate)
 app.command()(quality.evaluate)
@@ -130,15 +135,6 @@ def tag(
     else:
         out.print(show.tag_table([(str(path), result) for path, result in results]))
     _exit_for(results)
-
-
-@app.command()
-def doctor() -> None:
-    """检查安装与环境；有问题时退出码为 1。"""
-    findings = examine(load_settings().data_dir)
-    out.print(show.finding_table(findings))
-    if any(finding.remedy for finding in findings):
-        raise typer.Exit(1)
 
 
 async def _tag_all(
