@@ -105,11 +105,13 @@ class _Process:
             self._wire = ours
             command = [sys.executable, "-m", "app.intake.decoder_process", str(theirs.fileno())]
             paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+            # Neither our passwords, which a bad file might come to read, nor more than one thread:
+            # there are as many processes as cores.
+            given = {name: v for name, v in os.environ.items() if not name.startswith("TUQIAN_")}
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 command,
                 pass_fds=[theirs.fileno()],
-                # One thread each: there are as many processes as cores.
-                env=os.environ | {"PYTHONPATH": paths.strip(os.pathsep), "OMP_NUM_THREADS": "1"},
+                env=given | {"PYTHONPATH": paths.strip(os.pathsep), "OMP_NUM_THREADS": "1"},
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # an interrupt from the keyboard is for the service
             )

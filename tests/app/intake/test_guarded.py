@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,6 +137,17 @@ def test_closing_leaves_no_process_behind(photo: Image.Image, write: Write) -> N
     assert guarded.waiting == ()
 
 
+def test_a_process_is_told_none_of_our_secrets(
+    photo: Image.Image, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUQIAN_WEBHOOK_SECRET", "do-not-tell")
+    guarded = GuardedDecoder(1, timeout_s=60)
+    guarded(write(photo, "PNG"), LIMITS)
+    (process,) = guarded.waiting
+    assert b"do-not-tell" not in Path(f"/proc/{process}/environ").read_bytes()
+    guarded.close()
+
+
 def test_only_some_formats_are_sent_to_a_process(photo: Image.Image, write: Write) -> None:
     with ExitStack() as stack:
         kept: list[GuardedDecoder] = []
@@ -162,5 +174,5 @@ def _is_there(number: int) -> bool:
 
 def _is_running(number: int) -> bool:
     """False for one that has ended, though nobody has asked for its status yet."""
-    with open(f"/proc/{number}/stat", encoding="utf-8") as stat:  # noqa: PTH123
-        return stat.read().rpartition(")")[2].split()[0] != "Z"
+    stat = Path(f"/proc/{number}/stat").read_text(encoding="utf-8")
+    return stat.rpartition(")")[2].split()[0] != "Z"
