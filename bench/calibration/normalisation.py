@@ -22,7 +22,7 @@ from bench.calibration.measures import (
     mean_average_precision,
     recall_at_precision,
 )
-from bench.calibration.truth import FloatArray, Labelled, complete, mentioned, supertags
+from bench.calibration.truth import FloatArray, Labelled, complete, mentioned, mosaics, supertags
 
 LEAST = 5  # positives of a tag that counts
 
@@ -94,6 +94,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         complete(stand.names, stand.flickr, stand.val, unsure_is_false=False),
     )
     table(stand, "flickr8kcn val, caption tags", mentioned(stand.names, stand.flickr, stand.val))
+    table(
+        stand,
+        "mosaics of two to four val photos",
+        mosaics(stand.names, stand.flickr, stand.encoder, given.cache),
+    )
     table(
         stand,
         "imagenet1000, broader tags",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from app.encoders.base import Encoder
 from bench.builtin.data import read_jsonl
@@ -22,6 +23,8 @@ from vocab.tags import Tag
 
 FloatArray = NDArray[np.float32]
 Bools = NDArray[np.bool_]
+MOSAICS = 500
+TILE = 256
 JUDGED = Path(__file__).parent.parent / "labels" / "starter_on_flickr8k.jsonl"
 
 
@@ -122,6 +125,31 @@ def mentioned(names: Names, folder: Path, val: FloatArray) -> Labelled:
                 counted[at, place[tag]] = count != 1
     rows = np.asarray([names.row[tag] for tag in tags], dtype=np.int64)
     return Labelled(val, rows, truth, counted)
+
+
+def mosaics(names: Names, folder: Path, encoder: Encoder, cache: Path) -> Labelled:
+    """500 seeded mosaics of two to four val photos: harder images with the tags of all of them."""
+    photos, plain = read_jsonl(folder / "val.jsonl"), mentioned(names, folder, np.zeros((0, 0)))
+    rng = np.random.default_rng(0)
+    picks = [rng.choice(len(photos), 2 + at % 3, replace=False) for at in range(MOSAICS)]
+    kept = cache / f"mosaics-{encoder.model_key}.npy"
+    if not kept.is_file():
+        made = [_mosaic([folder / photos[at]["file"] for at in pick]) for pick in picks]
+        parts = [encoder.encode_images(made[at : at + 32]) for at in range(0, MOSAICS, 32)]
+        np.save(kept, np.concatenate(parts))
+    truth = np.stack([plain.truth[pick].any(axis=0) for pick in picks])
+    unknown = np.stack([~plain.counted[pick].all(axis=0) for pick in picks])
+    return Labelled(np.load(kept), plain.rows, truth, truth | ~unknown)
+
+
+def _mosaic(files: list[Path]) -> Image.Image:
+    """Photos side by side, two a row."""
+    made = Image.new("RGB", (2 * TILE, TILE * (1 + (len(files) > 2))))
+    for at, file in enumerate(files):
+        with Image.open(file) as photo:
+            tile = photo.convert("RGB").resize((TILE, TILE))
+        made.paste(tile, (TILE * (at % 2), TILE * (at // 2)))
+    return made
 
 
 def supertags(names: Names, folder: Path, photos: FloatArray) -> Labelled:
