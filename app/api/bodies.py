@@ -23,7 +23,12 @@ def json_body(schema: dict[str, Any], *, required: bool = True) -> dict[str, Any
 def file_body(*kinds: str) -> dict[str, Any]:
     """The OpenAPI of a file, sent as it is or in the field `file` of a form."""
     binary = {"type": "string", "format": "binary"}
-    form = {"type": "object", "required": ["file"], "properties": {"file": binary}}
+    form: dict[str, Any] = {
+        "type": "object",
+        "required": ["file"],
+        "additionalProperties": False,
+        "properties": {"file": binary},
+    }
     content: dict[str, Any] = {kind: {"schema": binary} for kind in kinds}
     content["multipart/form-data"] = {"schema": form}
     return {"requestBody": {"required": True, "content": content}}
@@ -45,9 +50,9 @@ async def read_file(request: Request) -> bytes:
         return await request.body()
     async with request.form(max_files=2, max_fields=4) as form:
         files = form.getlist("file")
-        if len(files) != 1 or not isinstance(files[0], UploadFile):
+        if len(files) != 1 or len(form) != 1 or not isinstance(files[0], UploadFile):
             raise InvalidRequestError(
-                "file 字段应有且只有一个文件",
+                "表单里应有且只有一个文件，放在 file 字段",
                 field="file",
                 remedy="例如 curl -F file=@tags.csv，或把文件内容直接作为请求体。",
             )

@@ -58,6 +58,7 @@ TAG_BODY: dict[str, Any] = {
             "schema": {
                 "type": "object",
                 "required": ["files"],
+                "additionalProperties": False,
                 "properties": {
                     "files": {
                         "type": "array",
@@ -67,6 +68,8 @@ TAG_BODY: dict[str, Any] = {
                     },
                     "options": {
                         "type": "string",
+                        "contentMediaType": "application/json",
+                        "contentSchema": {"$ref": "#/components/schemas/OptionsIn"},
                         "description": "选项，JSON 文本。",
                         "example": '{"top_k": 5}',
                     },
@@ -99,6 +102,7 @@ IMAGES_BODY: dict[str, Any] = {
             "schema": {
                 "type": "object",
                 "required": ["files"],
+                "additionalProperties": False,
                 "properties": {
                     "files": {
                         "type": "array",
@@ -107,6 +111,7 @@ IMAGES_BODY: dict[str, Any] = {
                     },
                     "images": {
                         "type": "string",
+                        "contentMediaType": "application/json",
                         "description": "与 files 一一对应的 JSON 数组：id、source、metadata。",
                         "example": '[{"id": "cover-1", "metadata": {"album": "夏天"}}]',
                     },
