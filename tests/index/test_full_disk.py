@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,18 @@ from tests.fixtures.images import new_image, open_collection, vector
 MIB = 1 << 20
 
 
-@pytest.fixture
-def largest_file() -> Iterator[Callable[[int], None]]:
-    """Limits the size of any file this process writes, as a quota does; lifted at the end."""
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Limits the size of any file this process writes, as a quota does.
+
+    For no longer than the call that is tried: the file a test run reports to is one of them.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def fill(collection: ImageCollection) -> None:
@@ -55,7 +62,7 @@ def test_a_full_disk_refuses_and_keeps_what_was_acknowledged(
 
 
 def test_a_snapshot_that_finds_no_room_leaves_nothing_and_the_old_one_whole(
-    database: Database, tmp_path: Path, largest_file: Callable[[int], None]
+    database: Database, tmp_path: Path
 ) -> None:
     folder = tmp_path / "index"
     collection = open_collection(database, folder)
@@ -65,8 +72,8 @@ def test_a_snapshot_that_finds_no_room_leaves_nothing_and_the_old_one_whole(
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     for seed in range(20, 120):
         collection.add(new_image(seed))
-    largest_file(4096)
-    collection.save()
+    with largest_file(4096):
+        collection.save()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     again = open_collection(database, folder)
     assert collection.search(vector(3), 200) == again.search(vector(3), 200)
