@@ -42,6 +42,8 @@ def command(
         env=os.environ | {"TUQIAN_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
         stderr=said,
+        # Started in the background, a test run is deaf to it, and its children would be too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
