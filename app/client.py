@@ -20,12 +20,22 @@ from app.api.feedback_schemas import FeedbackOut
 from app.api.image_schemas import ImageOut, ImagesOut, SearchOut
 from app.api.schemas import ResultOk, TagResponse
 from app.api.vocabulary_schemas import EditOut, TagListOut
-from app.errors import ProblemError, RemoteError
+from app.errors import RemoteError
 
 Json = dict[str, Any]
 Photo = str | Path | bytes
 # Long enough for an import of many tags by a slow model.
 TIMEOUT_S = 600.0
+
+
+class ProblemError(RemoteError):
+    """A running service refused; `problem` is its whole answer (RFC 9457), `code` its kind."""
+
+    def __init__(self, message: str, problem: Mapping[str, Any]):
+        super().__init__(message, field=problem.get("field"), remedy=problem.get("remedy"))
+        self.problem = problem
+        self.code = str(problem.get("code", ""))
+        self.status = int(problem.get("status", 0))
 
 
 class Client:

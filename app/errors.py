@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 
 class TuqianError(Exception):
     """Base of the errors raised by the service itself.
@@ -117,16 +114,6 @@ class JobFinishedError(TuqianError):
 
 class RemoteError(TuqianError):
     """A running service could not be reached, or refused what a command asked of it."""
-
-
-class ProblemError(RemoteError):
-    """A running service refused; `problem` is its whole answer (RFC 9457), `code` its kind."""
-
-    def __init__(self, message: str, problem: Mapping[str, Any]):
-        super().__init__(message, field=problem.get("field"), remedy=problem.get("remedy"))
-        self.problem = problem
-        self.code = str(problem.get("code", ""))
-        self.status = int(problem.get("status", 0))
 
 
 class SettingsError(TuqianError):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.client import Client
-from app.errors import ProblemError, RemoteError
+from app.client import Client, ProblemError
+from app.errors import RemoteError
 from tests.fixtures.running import prepare, running
 from vocab.tags import TagDraft
 

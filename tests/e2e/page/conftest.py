@@ -48,7 +48,8 @@ VOCABULARY = (
 )
 
 
-@pytest.fixture(scope="session")
+# For the tests beside this file only: while Chromium is driven, an event loop runs in this thread.
+@pytest.fixture(scope="package")
 def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A running service with the built-in model and a vocabulary small enough to start at once."""
     folder = tmp_path_factory.mktemp("page")
@@ -61,7 +62,7 @@ def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     """Chromium, or a reason to skip."""
     with chromium() as browser:
