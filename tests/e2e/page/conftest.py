@@ -48,8 +48,7 @@ VOCABULARY = (
 )
 
 
-# For the tests beside this file only: while Chromium is driven, an event loop runs in this thread.
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A running service with the built-in model and a vocabulary small enough to start at once."""
     folder = tmp_path_factory.mktemp("page")
@@ -62,7 +61,7 @@ def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield address
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium, or a reason to skip."""
     with chromium() as browser:
