@@ -102,10 +102,9 @@ def test_fifty_editors_and_fifty_taggers_lose_nothing_and_see_one_revision_each(
 ) -> None:
     data_dir = tmp_path / "data"
     prepare(data_dir, [TagDraft("共享", id=SHARED), TagDraft("猫"), TagDraft("狗")])
-    with running(data_dir) as service:
-        # On a thread of its own: a browser driven by other tests keeps a loop running in this one.
-        with ThreadPoolExecutor(1) as pool:
-            seen = pool.submit(asyncio.run, everybody(service.address)).result()
+    # On a thread of its own: a browser driven by other tests keeps a loop running in this one.
+    with running(data_dir) as service, ThreadPoolExecutor(1) as pool:
+        seen = pool.submit(asyncio.run, everybody(service.address)).result()
     store = VocabularyStore(database_of(data_dir))
     log = {revision.number for revision in store.revisions(limit=1000)}
     told = [edit["vocabulary_revision"] for edit in seen.edits if edit["changed"]]
