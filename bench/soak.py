@@ -22,8 +22,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from app.client import Client
-from app.errors import ProblemError, RemoteError
+from app.client import Client, ProblemError
+from app.errors import RemoteError
 from bench.kill_images import png
 from bench.served import rss_mib
 from bench.soak_reckoning import JUDGED, OPTIONS, PREFIX, Memory, Soak, reckon

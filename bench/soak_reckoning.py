@@ -6,8 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.client import Client
-from app.errors import ProblemError
+from app.client import Client, ProblemError
 
 # Tags of the soak: with a threshold of -1 they fire on every photo.
 PREFIX, JUDGED = "浸泡", "老虎"
