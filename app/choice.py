@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.echoes import without_echoes
 from app.errors import InvalidRequestError
 from app.snapshot import Snapshot
-from vocab.calibration import probabilities
+from vocab.logistic import probabilities
 from vocab.tags import Tag
 from vocab.targets import Kind, Target
 

@@ -9,7 +9,7 @@ import numpy as np
 from app.choice import EXAMINED, Numbers, Options, Rows, differing, directions_of, numbers_of
 from app.echoes import without_echoes_of_many
 from app.snapshot import FloatArray, Snapshot
-from vocab.calibration import probabilities
+from vocab.logistic import probabilities
 
 # What is stored with an image: the usual options, whoever asked for what.
 USUAL = Options()

@@ -19,9 +19,11 @@ from app.choice import (
     numbers_of,
     with_parents,
 )
+from app.choice_many import TagIds
 from app.intake.blank import Blank
 from app.pixels import Pixels
 from app.recall import Recalled, StoredFacts
+from app.retag import tags_of
 from app.snapshot import Snapshot
 
 FloatArray = NDArray[np.float32]
@@ -99,6 +101,27 @@ def decide(
     )
 
 
+def chosen(
+    snapshot: Snapshot, image: Pixels, numbers: Numbers, rows: Rows, options: Options
+) -> tuple[TagHit, ...]:
+    """The tags of one image; none of one with nothing to see, unless a cut was asked for."""
+    if _is_empty(image, options):
+        return ()
+    return choose(snapshot, numbers, rows, options.top_k, keep_parents=options.include_parents)
+
+
+def tags_to_keep(snapshot: Snapshot, image: Pixels, vector: FloatArray) -> TagIds:
+    """`(d,)` unit vector to what an image is stored with: the usual tags, whatever was asked."""
+    if image.blank is not None:
+        return ()
+    (tags,) = tags_of(snapshot, vector[None, :])
+    return tags
+
+
+def _is_empty(image: Pixels, options: Options) -> bool:
+    return image.blank is not None and not options.targets
+
+
 def _is_stored(image: Pixels) -> bool:
     return isinstance(image.facts, StoredFacts)
 
@@ -107,13 +130,8 @@ def _decided(
     snapshot: Snapshot, image: Pixels, numbers: Numbers, rows: Rows, options: Options
 ) -> Tagged:
     """The tags of one image, or its nearest misses."""
-    empty = image.blank is not None and not options.targets
-    tags = (
-        ()
-        if empty
-        else choose(snapshot, numbers, rows, options.top_k, keep_parents=options.include_parents)
-    )
-    misses = () if tags or empty else nearest_misses(snapshot, numbers, rows)
+    tags = chosen(snapshot, image, numbers, rows, options)
+    misses = () if tags or _is_empty(image, options) else nearest_misses(snapshot, numbers, rows)
     if options.include_parents:
         tags = with_parents(snapshot, numbers, rows, tags)
     return Tagged(image.sha256, image.width, image.height, tags, misses, blank=image.blank)

@@ -56,13 +56,12 @@ from index.image_store import ImageStore
 from vocab.embeddings import EmbeddingStore
 from vocab.examples import ExampleStore
 from vocab.probes import ProbeSet
-from vocab.starter import starter_tags
+from vocab.starter import probe_rows, starter_tags
 from vocab.store import VocabularyStore, now_utc
 from vocab.tags import Tag
 
 log = logging.getLogger(__name__)
 
-PROBES = 256
 # Edits wait for one another; more threads would only wait longer.
 EDITS_AT_ONCE = 4
 # How long a repeated request is answered as the first one was.
@@ -229,7 +228,7 @@ def vocabulary_of(
     )
     # Taken from what the project ships, so that no edit of the vocabulary moves a confidence.
     shipped = starter_tags()
-    chosen = shipped[:: max(1, len(shipped) // PROBES)]
+    chosen = shipped[probe_rows(len(shipped))]
     probes = tuple(Tag(draft.name, draft.name, aliases=draft.aliases) for draft in chosen)
     probed = vectors.of(probes, lambda done, total: report("计算探针向量", done, total))
     measure = Measure(

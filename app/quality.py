@@ -11,9 +11,9 @@ import numpy as np
 from app.learning import Learning
 from app.recalibration import unshifted_logits
 from app.snapshot import Snapshot
-from vocab.calibration import probabilities
 from vocab.feedback import Shift
 from vocab.judgements import Evidence, Judgement
+from vocab.logistic import probabilities
 
 # 97.5 % of a normal distribution lie below it.
 Z = 1.959964

@@ -18,7 +18,7 @@ from app.batching.admission import Gate, WaitingGate
 from app.batching.batcher import Batcher, Encoded, Priority
 from app.batching.cache import KnownImage, ResultCache, VectorCache
 from app.choice import Options, Rows, rows_of
-from app.deciding import Decided, Tagged, decide
+from app.deciding import Decided, Tagged, decide, tags_to_keep
 from app.encoders.base import Encoder, unit_rows
 from app.errors import ImageError, RequestTimeoutError
 from app.intake.limits import Limits
@@ -27,7 +27,6 @@ from app.intake.tiles import TILES
 from app.pixels import Pixels, look_up, take_in
 from app.recall import Name, StoredFacts, keep, recall, recall_others
 from app.recent import Seen, seen_now
-from app.retag import tags_of
 from app.snapshot import Live, Snapshot
 from app.together import all_of
 from index.collection import ImageCollection
@@ -212,8 +211,7 @@ class Tagger:
             elif not options.index:
                 work = partial(recall, collection, image.facts, one)
             else:
-                # Kept as a re-tag would find them, whatever this request wished to see.
-                (tags,) = [()] if image.blank else tags_of(snapshot, one.vector[None, :])
+                tags = tags_to_keep(snapshot, image, one.vector)
                 name = names[at] if names else Name()
                 work = partial(keep, collection, image.facts, one, name, tags, snapshot.revision)
             seen = await asyncio.get_running_loop().run_in_executor(self.pool, work)

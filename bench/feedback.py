@@ -30,10 +30,11 @@ from app.scoring import score_model_of
 from bench.calibration.fit import Ground, ground
 from bench.calibration.measures import brier_skill, shown_error
 from bench.calibration.truth import Labelled, mentioned, supertags
-from vocab.calibration import calibrate, probabilities
+from vocab.calibration import calibrate
 from vocab.evaluation import bootstrap_weights, rates
 from vocab.evaluation import interval as middle
 from vocab.feedback import Prior, Said, posterior_shift, weigh
+from vocab.logistic import probabilities
 
 Floats = NDArray[np.float64]
 LEAST_SHOWN = 0.2

@@ -23,7 +23,6 @@ from PIL import Image
 from app.encoders.base import Encoder, FloatArray
 from app.encoders.builtin import BUILTIN_DIR, load_builtin
 from app.lint import unknown_words
-from app.main import PROBES
 from app.scoring import score_model_of
 from app.snapshot import Measure, manual_thresholds
 from vocab.background import BackgroundBank
@@ -32,7 +31,7 @@ from vocab.lint import RULES, lint
 from vocab.lint_types import Material
 from vocab.names import name_key
 from vocab.prompts import average, prompts_of
-from vocab.starter import starter_tags
+from vocab.starter import probe_rows, starter_tags
 from vocab.tags import Tag
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "imagenet1000"
@@ -95,7 +94,8 @@ def main() -> None:
     wrong = {row["index"] for row in rows if row["zh"] != row["zh_wukong"]}
     assert (len(rows), len(wrong)) == (1000, 241), "not the data this case is about"
     encoder = load_builtin(device="cpu")
-    chosen = starter_tags()[:: max(1, len(starter_tags()) // PROBES)]
+    shipped = starter_tags()
+    chosen = shipped[probe_rows(len(shipped))]
     probes = [Tag(draft.name, draft.name, aliases=draft.aliases) for draft in chosen]
     measure = Measure(
         probe_mean=embedded(encoder, probes).mean(axis=0),

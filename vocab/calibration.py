@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from vocab import cuts
 from vocab.background import BackgroundBank
+from vocab.logistic import probabilities
 from vocab.probes import ImageSide, ProbeSet
 from vocab.profiles import CENTRES, Counts, features, moments, profiles
 from vocab.targets import Target
@@ -203,11 +204,6 @@ class Calibration:
             Target("confidence", self.model.default_confidence),
             Target("background_share", self.model.usual_share),
         )
-
-
-def probabilities(logits: FloatArray) -> FloatArray:
-    """Log-odds of any shape to probabilities in [0, 1], float32."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0))), dtype=np.float32)
 
 
 def calibrate(

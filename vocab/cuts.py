@@ -8,10 +8,12 @@ centre, in the profile's unit, that a tag may be emitted at; infinite where it m
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vocab.logistic import probabilities
 from vocab.profiles import BIN, CENTRES, Counts
 
 FloatArray = NDArray[np.float32]
@@ -30,9 +32,8 @@ def precision_cuts(counts: Counts, logits: FloatArray, precision: float) -> Floa
     A tag the bank shows nowhere that high is cut where its own probability reaches it: being
     rare in the bank is no reason to be silent when it is seen.
     """
-    probability = 1.0 / (1.0 + np.exp(-np.clip(logits, -60, 60)))
-    seen = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float32)[:, ::-1]
-    right = np.cumsum((counts * probability)[:, ::-1], axis=1)[:, ::-1]
+    probability = probabilities(logits)
+    seen, right = _from_above(counts), _from_above(counts * probability)
     kept = np.where(seen > 0, right >= precision * seen, probability >= precision)
     return _lowest(kept | (probability >= precision))
 
@@ -41,9 +42,8 @@ def best_f1_cuts(counts: Counts, logits: FloatArray) -> FloatArray:
     """Half of the best F1 expected over the bank, as a probability (Lipton, Elkan and
     Naryanaswamy 2014, arXiv 1402.1892); infinite for a tag whose best is below `LEAST_F1`.
     """
-    probability = 1.0 / (1.0 + np.exp(-np.clip(logits, -60, 60)))
-    emitted = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float32)[:, ::-1]
-    right = np.cumsum((counts * probability)[:, ::-1], axis=1)[:, ::-1]
+    probability = probabilities(logits)
+    emitted, right = _from_above(counts), _from_above(counts * probability)
     all_right = right[:, :1]
     best = (2 * right / np.maximum(emitted + all_right, 1e-9)).max(axis=1)
     cuts = _lowest(probability >= best[:, None] / 2)
@@ -58,7 +58,7 @@ def false_positive_cuts(counts: Counts, rate: float) -> FloatArray:
     by a generalised Pareto tail. The bank's own positives count as false, so cuts are careful.
     """
     total = counts.sum(axis=1, dtype=np.int64)
-    above = np.cumsum(counts[:, ::-1], axis=1, dtype=np.int64)[:, ::-1]
+    above = _from_above(counts, np.int64)
     cuts = np.full(len(counts), np.inf, dtype=np.float32)
     for size in np.unique(total):
         rows = np.flatnonzero(total == size)
@@ -72,7 +72,7 @@ def false_positive_cuts(counts: Counts, rate: float) -> FloatArray:
 
 def share_cuts(counts: Counts, share: float) -> FloatArray:
     """The lowest cut that at most a share of the bank reaches; the lowest of all without a bank."""
-    above = np.cumsum(counts[:, ::-1], axis=1, dtype=np.int64)[:, ::-1]
+    above = _from_above(counts, np.int64)
     return _lowest(above <= share * above[:, :1])
 
 
@@ -112,6 +112,11 @@ def _tail_cut(counts: Counts, rate: float) -> float:
     over_start = scale * (left**-shape - 1) / shape if shape > 1e-6 else -scale * math.log(left)
     margin = 1 + 1.645 / math.sqrt(found)
     return float(CENTRES[start] + margin * over_start)
+
+
+def _from_above(values: NDArray[Any], dtype: type[np.generic] = np.float32) -> NDArray[Any]:
+    """`(n, BINS)`: at each bin the sum of it and of all to its right."""
+    return np.cumsum(values[:, ::-1], axis=1, dtype=dtype)[:, ::-1]
 
 
 def _lowest(kept: NDArray[np.bool_]) -> FloatArray:

@@ -12,6 +12,9 @@ from vocab.imports import read_tags
 from vocab.names import name_key
 from vocab.tags import TagDraft
 
+# Texts over which an image is measured: enough for a mean and a spread, soon embedded.
+PROBES = 256
+
 
 @lru_cache(maxsize=1)
 def starter_tags() -> tuple[TagDraft, ...]:
@@ -27,3 +30,8 @@ def starter_tags() -> tuple[TagDraft, ...]:
 
 def _starter_id(name: str) -> str:
     return f"t{hashlib.sha256(name_key(name).encode()).hexdigest()[:12]}"
+
+
+def probe_rows(count: int) -> slice:
+    """Which of `count` starter tags are the probe set: some 256, evenly spread."""
+    return slice(None, None, max(1, count // PROBES))

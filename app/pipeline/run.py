@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.batching.batcher import Encoded
-from app.choice import Options, TagHit, choose, numbers_of, rows_of
+from app.choice import Options, TagHit, numbers_of, rows_of
+from app.deciding import chosen, tags_to_keep
 from app.intake.limits import MIB
 from app.pipeline.checkpoint import Checkpoint
 from app.pipeline.groups import Belongs, Groups, Picture
@@ -19,7 +20,6 @@ from app.pipeline.items import Item, Sequential
 from app.pipeline.rows import Row, RowProblem, RowTag
 from app.pixels import Pixels
 from app.recall import FileFacts, Name, new_image
-from app.retag import tags_of
 from app.snapshot import FloatArray, Snapshot
 from app.tagger import Problem, Tagger
 from index.collection import ImageCollection
@@ -122,13 +122,8 @@ class Run:
         similarities = self.snapshot.index.similarities(vectors, self.snapshot.model_key)
         found = numbers_of(self.snapshot, vectors, similarities, self.options)
         rows = rows_of(self.snapshot, self.options)
-        top_k, asked = self.options.top_k, self.options.targets
-        return [
-            ()
-            if image.blank and not asked
-            else choose(self.snapshot, one, rows, top_k, keep_parents=False)
-            for image, one in zip(images, found, strict=True)
-        ]
+        pairs = zip(images, found, strict=True)
+        return [chosen(self.snapshot, image, one, rows, self.options) for image, one in pairs]
 
     def _grouped(
         self, first: int, images: Images, vectors: dict[int, Encoded]
@@ -148,8 +143,7 @@ class Run:
         """Again, after a kill, it changes nothing: the same bytes are stored once."""
         if self.library is None or not isinstance(image.facts, FileFacts):
             return
-        # Kept as a re-tag would find them, whatever this run wished to see.
-        (tags,) = [()] if image.blank else tags_of(self.snapshot, vectors.vector[None, :])
+        tags = tags_to_keep(self.snapshot, image, vectors.vector)
         name = Name(source=item.name)
         self.library.add(new_image(image.facts, vectors, name, tags, self.snapshot.revision))
 

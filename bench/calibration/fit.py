@@ -47,12 +47,13 @@ from bench.calibration.truth import (
     photo_vectors,
 )
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel, probabilities
+from vocab.calibration import ScoreModel
+from vocab.logistic import probabilities
 from vocab.probes import ProbeSet
 from vocab.profiles import features, profiles
+from vocab.starter import probe_rows
 from vocab.targets import Target
 
-PROBES = 256
 # One more than the service shows at the median, which reports a tag and its parent once.
 USUAL_TAGS = 4
 # Unless asked, a tag is given to the tenth of the bank that shows most of it.
@@ -92,7 +93,7 @@ def ground(data: Path, cache: Path) -> Ground:
         encoder=encoder,
         names=names,
         tags=tags,
-        probes=ProbeSet(tags[:: max(1, len(tags) // PROBES)]),
+        probes=ProbeSet(tags[probe_rows(len(tags))]),
         bank=BackgroundBank.load(BUILTIN_DIR / "background.npz", encoder.model_key, encoder.dim),
         val=photo_vectors(encoder, flickr, "val", cache),
         imagenet=photo_vectors(encoder, imagenet, "labels", cache),
