@@ -8,7 +8,18 @@ import re
 from typing import Any
 
 from pypinyin import lazy_pinyin
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from vocab.contents import head_of
 from vocab.errors import VocabularyError
@@ -20,6 +31,9 @@ from vocab.tags import StoredTag, Tag, TagPage
 
 MAX_QUERY_LENGTH = 128
 MAX_PAGE = 1_000
+
+# More than the characters of any name's key.
+_LONGEST = 1_000
 
 _PINYIN = re.compile(r"[a-z0-9 ']+")
 
@@ -48,7 +62,8 @@ def find_tags(
     cursor: str | None,
     limit: int,
 ) -> TagPage:
-    """One page of the tags that match: exact names first, then names that begin so, then others.
+    """One page of the tags that match, the best first (see `_rank`); all of them in their order
+    where nothing is asked for.
 
     Raises `VocabularyError` for a cursor or a limit that is none.
     """
@@ -82,22 +97,40 @@ def _filtered(
     if state is not None:
         wanted = wanted.where(tags.c.state == state)
     if key:
-        matches = tags.c.names_text.contains(key, autoescape=True)
-        if _PINYIN.fullmatch(key):
-            letters = key.replace(" ", "").replace("'", "")
-            matches = or_(matches, tags.c.pinyin_text.contains(f"\n{letters}", autoescape=True))
-        wanted = wanted.where(matches)
+        wanted = wanted.where(or_(_holds(key), _sounds(f"\n{_letters(key)}")))
     return wanted
 
 
 def _rank(key: str) -> ColumnElement[int]:
+    """Less is better: the name itself, a name or alias that is this or sounds so, one that begins
+    so, one whose pinyin does, one that holds it; of equals the shorter name, `毛` before `毛衣`.
+    """
     if not key:
         return literal(0)
-    return case(
+    letters = _letters(key)
+    kind = case(
         (tags.c.name_key == key, 0),
-        (tags.c.names_text.contains(f"\n{key}", autoescape=True), 1),
-        else_=2,
+        (or_(_holds(f"\n{key}\n"), _sounds(f"\n{letters}\n")), 1),
+        (_holds(f"\n{key}"), 2),
+        (_sounds(f"\n{letters}"), 3),
+        else_=4,
     )
+    return kind * _LONGEST + func.length(tags.c.name_key)
+
+
+def _letters(key: str) -> str:
+    """The key as pinyin; empty where it cannot be any."""
+    return key.replace(" ", "").replace("'", "") if _PINYIN.fullmatch(key) else ""
+
+
+def _holds(text: str) -> ColumnElement[bool]:
+    return tags.c.names_text.contains(text, autoescape=True)
+
+
+def _sounds(text: str) -> ColumnElement[bool]:
+    if not text.strip():
+        return false()
+    return tags.c.pinyin_text.contains(text, autoescape=True)
 
 
 def _write_cursor(rank: int, position: int) -> str:
@@ -113,6 +146,6 @@ def _read_cursor(cursor: str) -> tuple[int, int]:
         raise VocabularyError(
             "cursor 无法识别", field="cursor", remedy="请使用上一页返回的 next，或从头开始。"
         ) from error
-    if not (0 <= place[0] <= 2 and 0 <= place[1] < 2**63):
+    if not (0 <= place[0] < 5 * _LONGEST and 0 <= place[1] < 2**63):
         raise VocabularyError("cursor 超出范围", field="cursor", remedy="请从头开始。")
     return place

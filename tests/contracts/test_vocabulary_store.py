@@ -599,6 +599,26 @@ def test_tags_are_found_by_part_of_a_name_alias_or_pinyin(store: VocabularyStore
     assert found("_") == []
 
 
+def test_what_is_meant_comes_before_what_begins_so_and_shorter_names_come_first(
+    store: VocabularyStore,
+) -> None:
+    hooded = TagDraft("连帽衫", aliases=("帽衫",))
+    add(store, hooded, "毛衣外套", "毛衣", "猫咖", TagDraft("小猫", aliases=("猫",)), "卡毛", "茅")
+
+    def found(query: str) -> list[str]:
+        pages, cursor = [], None
+        while True:  # one at a time: the order holds from page to page
+            page = store.list(query, cursor=cursor, limit=1)
+            pages += [item.tag.name for item in page.items]
+            if (cursor := page.next) is None:
+                return pages
+
+    assert found("mao") == ["茅", "小猫", "毛衣", "猫咖", "连帽衫", "毛衣外套"]
+    assert found("my") == ["毛衣", "毛衣外套"]
+    assert found("毛") == ["毛衣", "毛衣外套", "卡毛"]
+    assert found("猫") == ["小猫", "猫咖"]
+
+
 def test_a_page_is_filtered_and_the_next_one_goes_on(store: VocabularyStore) -> None:
     add(
         store,
