@@ -9,8 +9,8 @@ with scikit-learn:
 2. One logistic on the score and that prediction, over pairs of photo and tag as the service shows
    them: the 252 completely labelled photos, 40 everyday photos judged by eye for the tags nobody
    had labelled, and the 1,000 ImageNet photos (truth a lower bound), each set weighing the same.
-3. For the 175 completely labelled tags a logistic over all their pairs, with an offset of its own
-   for each tag, shrunk to 0 by a Gaussian prior.
+3. For the 175 completely labelled tags a logistic of its own for each, drawn towards that of all
+   (bench.calibration.hierarchy).
 
 The usual cut is the strictest at which the median everyday photo (the 252) has `USUAL_TAGS` tags.
 What this fits, it does not judge: bench.calibration.table fits again on some tags and photos and
@@ -36,6 +36,7 @@ from app.echoes import without_echoes
 from app.encoders.base import Encoder
 from app.encoders.builtin import BUILTIN_DIR, load_builtin
 from app.snapshot import Measure
+from bench.calibration.hierarchy import labelled_logistics
 from bench.calibration.truth import (
     FloatArray,
     Labelled,
@@ -59,8 +60,6 @@ USUAL_TAGS = 4
 # Unless asked, a tag is given to the tenth of the bank that shows most of it.
 USUAL_SHARE = 0.1
 SHOWN = 10
-# Offsets of single tags: their standard deviation over tags, in log-odds.
-DEVIATION = 1.0
 TRAIN_PHOTOS = 6_000
 # Slope, weight of the commonness and intercept of a first logistic, which only decides what would
 # be shown; fitted once on the 175 tags.
@@ -187,28 +186,6 @@ def fit_any(ground: Ground, commonness: Commonness, truth: Labelled) -> Logistic
     return LogisticRegression(C=1e6).fit(pairs[:, :2], pairs[:, 2], sample_weight=weights)
 
 
-def labelled_logistics(
-    scores: FloatArray,
-    truth: NDArray[np.bool_],
-    counted: NDArray[np.bool_],
-    deviation: float = DEVIATION,
-) -> tuple[float, NDArray[np.float64]]:
-    """`(m, t)` scores and labels to one slope and `(t,)` intercepts: step 3.
-
-    A logistic over all pairs, then for each tag the posterior mode of its offset (Newton's method).
-    """
-    pooled = LogisticRegression(C=1e6).fit(scores[counted][:, None], truth[counted])
-    slope, level = float(pooled.coef_[0, 0]), float(pooled.intercept_[0])
-    found = np.zeros(truth.shape[1])
-    for _ in range(30):
-        logits = (slope * scores + level + found).astype(np.float32)
-        right = np.asarray(probabilities(logits), dtype=np.float64)
-        rise = ((truth - right) * counted).sum(axis=0) - found / deviation**2
-        curve = (right * (1 - right) * counted).sum(axis=0) + 1 / deviation**2
-        found += np.clip(rise / curve, -2, 2)
-    return slope, level + found
-
-
 def usual_cut(
     ground: Ground, model: ScoreModel, images: FloatArray
 ) -> tuple[float, list[FloatArray]]:
@@ -232,10 +209,10 @@ def usual_cut(
 def logistics_by_name(ground: Ground, truth: Labelled) -> dict[str, tuple[float, float]]:
     """Step 3 for the labelled tags."""
     scores = scores_of(ground, truth.vectors, ground.tags[truth.rows])
-    slope, intercepts = labelled_logistics(scores, truth.truth, truth.counted)
+    found = labelled_logistics(scores, truth.truth, truth.counted)
     return {
-        ground.names.tags[row].name: (round(slope, 4), round(float(intercept), 3))
-        for row, intercept in zip(truth.rows, intercepts, strict=True)
+        ground.names.tags[row].name: (round(float(slope), 4), round(float(intercept), 3))
+        for row, slope, intercept in zip(truth.rows, *found, strict=True)
     }
 
 

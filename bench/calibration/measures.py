@@ -70,8 +70,29 @@ def shown_error(
     confidences: Floats, truth: Bools, counted: Bools, emitted: Bools, least: float = 0.2
 ) -> tuple[float, int]:
     """ECE of what is shown (confidence of at least `least`, or emitted), and how many pairs."""
-    shown = counted & ((confidences >= least) | emitted)
+    shown = _shown(confidences, counted, emitted, least)
     return calibration_error(confidences[shown], truth[shown].astype(float)), int(shown.sum())
+
+
+def error_by_chance(
+    confidences: Floats, counted: Bools, emitted: Bools, least: float = 0.2, seed: int = 0
+) -> tuple[float, float]:
+    """The ECE exact confidences would have: mean and 95 % quantile over labels drawn from them.
+
+    Equal-mass bins of k pairs are apart by about 0.8 sqrt(p (1 - p) / k) by chance alone, so that
+    a few thousand pairs cannot show a smaller error.
+    """
+    said = confidences[_shown(confidences, counted, emitted, least)]
+    rng = np.random.default_rng(seed)
+    drawn = [
+        calibration_error(said, (rng.random(len(said)) < said).astype(float))
+        for _ in range(SAMPLES)
+    ]
+    return float(np.mean(drawn)), float(np.quantile(drawn, 0.95))
+
+
+def _shown(confidences: Floats, counted: Bools, emitted: Bools, least: float) -> Bools:
+    return counted & ((confidences >= least) | emitted)
 
 
 def brier_skill(confidences: Floats, truth: Bools, counted: Bools) -> float:

@@ -25,18 +25,18 @@ from sklearn.linear_model import LogisticRegression
 from app.encoders.builtin import BUILTIN_DIR
 from app.scoring import score_model_of
 from bench.calibration.fit import (
-    DEVIATION,
     Ground,
     as_score_model,
     fit_commonness,
     ground,
-    labelled_logistics,
 )
+from bench.calibration.hierarchy import labelled_logistics
 from bench.calibration.measures import (
     Bools,
     Floats,
     brier_skill,
     crossed_oracle_f1,
+    error_by_chance,
     interval,
     macro_f1,
     oracle_f1,
@@ -100,7 +100,7 @@ def predicted(stand: Ground, model: ScoreModel, truth: Labelled) -> Read:
 def with_labels(
     stand: Ground, model: ScoreModel, truth: Labelled, judgements: int | None = None, seed: int = 0
 ) -> Read:
-    """Offsets from half of the photos, or from some judged photos a tag; read on the others."""
+    """Logistics from half of the photos, or from some judged photos a tag; read on the others."""
     rng = np.random.default_rng(seed)
     tags, half = stand.tags[truth.rows], rng.permutation(len(truth.vectors)) % 2
     plain = calibrate(tags, stand.probes, stand.bank, model)
@@ -111,11 +111,9 @@ def with_labels(
         counted = truth.counted[fitting]
         if judgements is not None:
             counted = counted & shown_first(scores[fitting], counted, judgements)
-        slope, intercepts = labelled_logistics(
-            scores[fitting], truth.truth[fitting], counted, DEVIATION
-        )
+        slopes, intercepts = labelled_logistics(scores[fitting], truth.truth[fitting], counted)
         own = plain.with_logistics(
-            np.full(len(tags), slope, np.float32), np.asarray(intercepts, np.float32)
+            np.asarray(slopes, np.float32), np.asarray(intercepts, np.float32)
         )
         parts.append((np.ix_(reading, range(len(tags))), read(own, truth.vectors[reading], tags)))
     return put_together(truth.truth.shape, parts)
@@ -183,10 +181,14 @@ def report(name: str, found: Read, truth: Labelled) -> None:
         return macro_f1(found.emitted[Target("best_f1")][rows], right[rows], counted[rows])
 
     error, pairs = shown_error(found.confidences, right, counted, found.usual)
+    least, most = error_by_chance(found.confidences, counted, found.usual)
     print(f"\n{name}")
     print(f"  recall at delivered precision 0.8   {interval(recall, images)}")
     print(f"  macro-F1 at automatic thresholds    {interval(f1, images)}")
-    print(f"  ECE of what is shown                {error:.3f} over {pairs} pairs")
+    print(
+        f"  ECE of what is shown                {error:.3f} over {pairs} pairs;"
+        f" were every confidence exact: {least:.3f}, up to {most:.3f}"
+    )
     skill = brier_skill(found.confidences, right, counted)
     print(f"  Brier skill over own base rates     {skill:.3f}")
     for target in TARGETS[: len(PROMISES)]:
