@@ -106,10 +106,10 @@ class Settings(BaseSettings):
         ),
     )
     decode_isolation: Literal["thread", "risky", "process"] = Field(
-        "risky",
+        "process",
         description=(
-            "在哪里解码：`thread` 在服务进程里；`process` 在单独的、有时限与内存上限的进程里，"
-            "坏图最多只影响它自己；`risky` 只把 JPEG、PNG、BMP 以外的格式放进进程。"
+            "在哪里解码：`process` 在单独的、有时限与内存上限的进程里，坏图最多只影响它自己；"
+            "`risky` 只把 JPEG、PNG、BMP 以外的格式放进进程；`thread` 都在服务进程里，没有时限。"
         ),
     )
     decode_timeout_s: float = Field(

@@ -1,6 +1,7 @@
-"""A decoder in a process of its own: `python -m app.intake.decoder_process DESCRIPTOR`.
+"""A decoder in a process of its own: `python -m app.intake.decoder_process SOCKET MEMORY`.
 
-It is sent files over a socket and sends back pixels, one after the other, until the socket ends.
+It is sent files over a socket, leaves their pixels in shared memory and says so, one after the
+other, until the socket ends. Both are descriptors.
 What a file may do to it stays with it: the service learns that it is gone and starts another.
 Nothing it sends is trusted to be more than numbers, texts and pixels.
 """
@@ -19,6 +20,7 @@ from typing import Any
 from app import errors
 from app.intake.decode import decode
 from app.intake.limits import Limits
+from app.intake.shared_pixels import SharedPixels
 
 # The length of a header and of what follows it.
 LENGTHS = struct.Struct("<II")
@@ -91,18 +93,21 @@ def answer(header: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], byte
     return facts, found.image.tobytes()
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, memory: int) -> None:
     """Answers until the other end is gone."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    shared = SharedPixels(memory)
     with socket.socket(fileno=descriptor) as wire:
+        send(wire, {}, b"")
         while True:
             try:
                 header, data = receive(wire)
             except EOFError:
                 return
-            send(wire, *answer(header, bytes(data)))
+            facts, pixels = answer(header, bytes(data))
+            send(wire, facts, b"" if shared.put(pixels) else pixels)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +23,7 @@ from app.intake.decode import DecodedImage, check_bytes, decode
 from app.intake.decoder_process import REFUSALS, receive, send
 from app.intake.formats import sniff
 from app.intake.limits import Limits
+from app.intake.shared_pixels import SharedPixels
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,9 @@ ROOT = Path(__file__).parents[2]
 # Most of what is sent, by decoders whose work is bounded by what `decode` checks beforehand: bytes,
 # pixels and scans. The others are younger and larger, and had their share of memory faults.
 TRUSTED = ("JPEG", "PNG", "BMP")
+# An interpreter and its libraries on a busy machine; no file's time limit pays for them.
+START_S = 60.0
+FOR_THE_SERVICE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class GuardedDecoder:
@@ -98,26 +104,30 @@ class GuardedDecoder:
 
 
 class _Process:
-    """One decoder process and the socket to it."""
+    """One decoder process, the socket to it and the memory its pixels come in.
+
+    Making one waits until it is ready, or raises `OSError`, `EOFError` or `ValueError`.
+    """
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._wire = ours
-            command = [sys.executable, "-m", "app.intake.decoder_process", str(theirs.fileno())]
-            paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-            # Neither our passwords, which a bad file might come to read, nor more than one thread:
-            # there are as many processes as cores.
-            given = {name: v for name, v in os.environ.items() if not name.startswith("TUQIAN_")}
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
-                command,
-                pass_fds=[theirs.fileno()],
-                env=given | {"PYTHONPATH": paths.strip(os.pathsep), "OMP_NUM_THREADS": "1"},
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # an interrupt from the keyboard is for the service
-            )
-
+            self._wire, self._shared = ours, SharedPixels()
+            given_to_it = [theirs.fileno(), self._shared.descriptor]
+            command = [sys.executable, "-m", "app.intake.decoder_process", *map(str, given_to_it)]
+            with _deaf():
+                self._process = subprocess.Popen(  # noqa: S603 - our own module
+                    command,
+                    pass_fds=given_to_it,
+                    env=_environment(),
+                    stdin=subprocess.DEVNULL,
+                )
         self.pid = self._process.pid
+        try:
+            receive(self._wire, most=0, until=time.monotonic() + START_S)  # it is there
+        except BaseException:
+            self.end()
+            raise
 
     def is_gone(self) -> bool:
         """Whether it has ended."""
@@ -132,13 +142,43 @@ class _Process:
         until = time.monotonic() + timeout_s
         self._wire.settimeout(timeout_s)
         send(self._wire, {"limits": asdict(limits), "enough_side": enough_side}, data)
-        return _found(*receive(self._wire, most=3 * limits.max_image_pixels, until=until))
+        header, pixels = receive(self._wire, most=3 * limits.max_image_pixels, until=until)
+        return _found(header, pixels, self._shared)
 
     def end(self) -> None:
         """Ends the process, whatever it does."""
         self._wire.close()
         self._process.kill()
         self._process.wait()
+        self._shared.close()
+
+
+def _environment() -> dict[str, str]:
+    """What a process is told: none of our passwords, which a bad file might come to read."""
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    given = {name: v for name, v in os.environ.items() if not name.startswith("TUQIAN_")}
+    return given | {
+        "PYTHONPATH": paths.strip(os.pathsep),
+        "OMP_NUM_THREADS": "1",  # there are as many processes as cores
+        # Memory goes from one file to the next; to give it back to the system and ask for it again
+        # takes a quarter of the time of a large photo.
+        "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+        "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+    }
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes started here do not hear what a keyboard or a supervisor tells the whole group.
+
+    It is the service's to finish what it has, which takes decoders. A session of their own would
+    do, but have the system share the processor between two sessions instead of among threads.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_SERVICE)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def decoder_of(
@@ -163,15 +203,22 @@ def decoder_of(
     return by_format
 
 
-def _found(header: dict[str, Any], pixels: bytearray) -> DecodedImage | Exception:
-    """The image, or the refusal; raises `ValueError`, `KeyError` or `TypeError` for neither."""
+def _found(
+    header: dict[str, Any], pixels: bytearray, shared: SharedPixels
+) -> DecodedImage | Exception:
+    """The image, or the refusal; raises `ValueError`, `KeyError` or `TypeError` for neither.
+
+    The pixels are in `shared` where none were sent.
+    """
     if "refusal" in header:
         kind = REFUSALS[header["refusal"]]
         return kind(header["message"], field=header["field"], remedy=header["remedy"])
     width, height = header["size"]
-    if len(pixels) != 3 * width * height:
-        raise ValueError("not as many pixels as were announced")
-    image = Image.frombuffer("RGB", (width, height), pixels, "raw", "RGB", 0, 1)
+    count = 3 * width * height
+    with memoryview(pixels) if pixels else shared.view(count) as view:
+        if len(view) != count or min(width, height) < 1:
+            raise ValueError("not as many pixels as were announced")
+        image = Image.frombytes("RGB", (width, height), view)  # a copy
     return DecodedImage(
         image, int(header["width"]), int(header["height"]), header["format"], header["sha256"]
     )

@@ -23,8 +23,9 @@ from app.errors import (
     UnsupportedImageError,
 )
 from app.intake.decode import decode
-from app.intake.guarded import GuardedDecoder, decoder_of
+from app.intake.guarded import GuardedDecoder, _found, decoder_of
 from app.intake.limits import Limits
+from app.intake.shared_pixels import SIZE, SharedPixels
 
 LIMITS = Limits()
 Write = Callable[..., bytes]
@@ -135,6 +136,42 @@ def test_closing_leaves_no_process_behind(photo: Image.Image, write: Write) -> N
     with pytest.raises(DecodingStoppedError):
         guarded(write(photo, "PNG"), LIMITS)
     assert guarded.waiting == ()
+
+
+def test_more_pixels_than_the_shared_memory_holds_arrive_too(
+    write: Write, guarded: GuardedDecoder
+) -> None:
+    large = Image.new("RGB", (4000, 2800), (10, 20, 30))
+    large.putpixel((3999, 2799), (200, 100, 50))
+    found = guarded(write(large, "PNG", compress_level=1), LIMITS)
+    assert 3 * found.width * found.height > SIZE
+    assert found.image.getpixel((0, 0)) == (10, 20, 30)
+    assert found.image.getpixel((3999, 2799)) == (200, 100, 50)
+
+
+def test_a_process_leaves_the_signals_of_its_group_to_the_service(
+    photo: Image.Image, write: Write
+) -> None:
+    guarded = GuardedDecoder(1, timeout_s=60)
+    guarded(write(photo, "PNG"), LIMITS)
+    (process,) = guarded.waiting
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(process, one)
+    assert guarded(write(photo, "PNG"), LIMITS).width == 120
+    assert guarded.waiting == (process,)
+    guarded.close()
+
+
+@pytest.mark.parametrize("size", [[10, 11], [4000, 4000], [-10, -10], [0, 0], ["a", 1], [10**9, 9]])
+def test_an_answer_that_announces_other_pixels_than_it_brings_is_none(size: list[int]) -> None:
+    header = {"size": size, "width": 1, "height": 1, "format": "PNG", "sha256": ""}
+    shared = SharedPixels()
+    with pytest.raises((ValueError, TypeError)):
+        _found(header, bytearray(300), shared)
+    if size != [10, 11]:  # which would be some pixels left by another image, and harmless
+        with pytest.raises((ValueError, TypeError)):
+            _found(header, bytearray(), shared)
+    shared.close()
 
 
 def test_a_process_is_told_none_of_our_secrets(
