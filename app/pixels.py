@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.batching.cache import KnownImage, VectorCache
-from app.encoders.base import Encoder
+from app.encoders.base import Encoder, PixelArray
 from app.intake.blank import Blank, blank
 from app.intake.decode import DecodedImage, decode
 from app.intake.guarded import Decode
@@ -38,12 +38,12 @@ class Pixels:
     sha256: str
     width: int
     height: int
-    pixels: FloatArray | None
+    pixels: PixelArray | None
     decode_ms: float
     facts: FileFacts | StoredFacts | None = None
     known: KnownImage | None = None
     blank: Blank | None = None
-    tiles: tuple[FloatArray, ...] = ()
+    tiles: tuple[PixelArray, ...] = ()
 
 
 def take_in(

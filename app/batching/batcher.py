@@ -13,12 +13,12 @@ from functools import partial
 
 import numpy as np
 
-from app.batching.line import Encoded, FloatArray, Line, Priority, Waiting
+from app.batching.line import Encoded, FloatArray, Line, PixelArray, Priority, Waiting
 from app.errors import EncoderError, TuqianError
 
 __all__ = ["Batcher", "Encode", "Encoded", "FloatArray", "Priority"]
 
-Encode = Callable[[FloatArray], FloatArray]
+Encode = Callable[[PixelArray], FloatArray]
 # Told how many images a batch had and how many seconds it took, whether it failed or not.
 Observe = Callable[[int, float], None]
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class _Batch:
     """Images that go to the encoder together; `pixels` are theirs, where they are stacked."""
 
     items: Sequence[Waiting]
-    pixels: FloatArray | None = None
+    pixels: PixelArray | None = None
 
 
 class Batcher:
@@ -94,7 +94,7 @@ class Batcher:
         return len(self._line) + self._stacking + (len(prepared.items) if prepared else 0)
 
     async def encode(
-        self, pixels: FloatArray, deadline: float, priority: Priority = "interactive"
+        self, pixels: PixelArray, deadline: float, priority: Priority = "interactive"
     ) -> Encoded:
         """The vector of one image's `(3, h, w)` prepared pixels.
 
@@ -105,7 +105,7 @@ class Batcher:
         return await asyncio.wrap_future(self.submit(pixels, deadline, priority))
 
     def submit(
-        self, pixels: FloatArray, deadline: float, priority: Priority = "interactive"
+        self, pixels: PixelArray, deadline: float, priority: Priority = "interactive"
     ) -> Future[Encoded]:
         """The same for a caller without an event loop."""
         item = Waiting(pixels, deadline)
@@ -211,7 +211,7 @@ class Batcher:
         return all_work and self._ahead is None and len(self._line) >= self._max_batch
 
 
-def _stacked(items: Sequence[Waiting]) -> FloatArray:
+def _stacked(items: Sequence[Waiting]) -> PixelArray:
     return np.stack([item.pixels for item in items])
 
 

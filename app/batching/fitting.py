@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.errors import DeviceMemoryError
 
 FloatArray = NDArray[np.float32]
+PixelArray = NDArray[np.float32 | np.uint8]
 log = logging.getLogger(__name__)
 
 
@@ -21,7 +22,7 @@ class FittingEncode:
     single image that does not fit raises `DeviceMemoryError`.
     """
 
-    def __init__(self, encode: Callable[[FloatArray], FloatArray]):
+    def __init__(self, encode: Callable[[PixelArray], FloatArray]):
         self._encode = encode
         self._limit: int | None = None
 
@@ -30,7 +31,7 @@ class FittingEncode:
         """The largest batch tried after memory ran out; `None` while it never did."""
         return self._limit
 
-    def __call__(self, pixels: FloatArray) -> FloatArray:
+    def __call__(self, pixels: PixelArray) -> FloatArray:
         """`(n, 3, h, w)` prepared pixels to `(n, d) float32`."""
         parts, at = [], 0
         while at < len(pixels):

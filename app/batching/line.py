@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.errors import OverloadedError, RequestTimeoutError
 
 FloatArray = NDArray[np.float32]
+PixelArray = NDArray[np.float32 | np.uint8]
 
 # `interactive`: somebody watches; `bulk`: jobs and collections, which take what is left.
 Priority = Literal["interactive", "bulk"]
@@ -30,14 +31,14 @@ PATIENCE = 2.0
 class Encoded:
     """One image's `(d,) float32` row as the encoder gave it, and its waits in milliseconds.
 
-    `detailed (d,)` is a unit vector of the image and its parts, where it was asked for.
+    `parts (k, d)` are the unit vectors of its parts, where they were asked for.
     """
 
     vector: FloatArray
     queue_ms: float
     encode_ms: float
     copy_vector: FloatArray | None = None
-    detailed: FloatArray | None = None
+    parts: FloatArray | None = None
 
     def parted(self, dim: int) -> Encoded:
         """The row of an encoder that gives copy vectors too, as its two vectors."""
@@ -50,7 +51,7 @@ class Encoded:
 class Waiting:
     """An image in the line; `deadline` and `since` are readings of the monotonic clock."""
 
-    pixels: FloatArray
+    pixels: PixelArray
     deadline: float
     since: float = field(default_factory=time.monotonic)
     future: Future[Encoded] = field(default_factory=Future)

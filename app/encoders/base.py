@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 FloatArray = NDArray[np.float32]
+# Prepared pixels: normalised floats, or bytes for a tower that normalises on its own device.
+PixelArray = NDArray[np.float32 | np.uint8]
 IntArray = NDArray[np.int64]
 
 
@@ -42,10 +44,13 @@ class Encoder(Protocol):
     def input_size(self) -> int:
         """Height and width, in pixels, of what the image tower takes."""
 
-    def prepare(self, image: Image.Image) -> FloatArray:
-        """`(3, height, width) float32` pixels of one RGB image, as the image tower takes them."""
+    def prepare(self, image: Image.Image) -> PixelArray:
+        """`(3, height, width)` pixels of one RGB image, as the image tower takes them.
 
-    def encode_pixels(self, pixels: FloatArray) -> FloatArray:
+        Normalised `float32`; `uint8` where the tower normalises on its own device.
+        """
+
+    def encode_pixels(self, pixels: PixelArray) -> FloatArray:
         """`(n, 3, height, width)` prepared pixels to `(n, dim) float32`, unit rows."""
 
     @property
@@ -56,7 +61,7 @@ class Encoder(Protocol):
     def copy_bank(self) -> FloatArray:
         """`(m, copy_dim)` copy-detection vectors of unrelated photos, unit rows; maybe none."""
 
-    def encode_pixels_full(self, pixels: FloatArray) -> FloatArray:
+    def encode_pixels_full(self, pixels: PixelArray) -> FloatArray:
         """As `encode_pixels`, to `(n, dim + copy_dim)`: each part for itself of unit length."""
 
     def encode_images(self, images: Sequence[Image.Image]) -> FloatArray:
@@ -87,10 +92,16 @@ class Tokenizer(Protocol):
 class ImageTower(Protocol):
     """A runtime holding the graph that embeds pixels."""
 
-    device: str
+    @property
+    def device(self) -> str:
+        """Where it runs, such as `cpu` or `cuda:0`."""
 
-    def __call__(self, pixels: FloatArray) -> FloatArray:
-        """`(n, 3, height, width) float32` to `(n, dim) float32`, not yet unit rows."""
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether it would rather have pixels as `uint8`, and normalises them itself."""
+
+    def __call__(self, pixels: PixelArray) -> FloatArray:
+        """`(n, 3, height, width)` pixels to `(n, dim) float32`, not yet unit rows."""
 
     def close(self) -> None:
         """Gives the graph back."""

@@ -91,7 +91,7 @@ def load_chinese_clip(
         dim=shape.dim,
         preprocessing=preprocessing,
         tokenizer=WordPieceTokenizer(),
-        image_tower=TorchImageTower(model.encode_image, placement),
+        image_tower=TorchImageTower(model.encode_image, placement, preprocessing),
         text_tower=TorchTextTower(model.encode_text, placement),
     )
 

@@ -13,14 +13,14 @@ from typing import Protocol
 
 import numpy as np
 
-from app.encoders.base import FloatArray, unit_rows
+from app.encoders.base import FloatArray, PixelArray, unit_rows
 from app.errors import ModelFileError
 
 
 class FeatureTower(Protocol):
     """An image tower that also gives what is below its head."""
 
-    def with_features(self, pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def with_features(self, pixels: PixelArray) -> tuple[FloatArray, FloatArray]:
         """`(n, 3, h, w)` to embeddings `(n, d)` and features `(n, f)`, neither unit rows."""
 
 

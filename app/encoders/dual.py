@@ -11,6 +11,7 @@ from PIL import Image
 from app.encoders.base import (
     FloatArray,
     ImageTower,
+    PixelArray,
     TextTower,
     Tokenizer,
     unit_rows,
@@ -58,17 +59,18 @@ class DualEncoder:
         """Where the image graph runs."""
         return self.image_tower.device
 
-    def prepare(self, image: Image.Image) -> FloatArray:
-        """`(3, size, size) float32` pixels of one RGB image."""
-        return self.preprocessing(image)
+    def prepare(self, image: Image.Image) -> PixelArray:
+        """`(3, size, size)` pixels of one RGB image, as the image tower takes them."""
+        how = self.preprocessing
+        return how.planes(image) if self.image_tower.takes_bytes else how(image)
 
-    def encode_pixels(self, pixels: FloatArray) -> FloatArray:
+    def encode_pixels(self, pixels: PixelArray) -> FloatArray:
         """`(n, 3, size, size)` prepared pixels to `(n, dim) float32`, unit rows."""
         if len(pixels) == 0:
             return np.zeros((0, self.dim), dtype=np.float32)
         return self._unit(self.image_tower(pixels), "图像")
 
-    def encode_pixels_full(self, pixels: FloatArray) -> FloatArray:
+    def encode_pixels_full(self, pixels: PixelArray) -> FloatArray:
         """`(n, 3, size, size)` to `(n, dim + copy_dim)`: the vector, then the copy vector.
 
         Each of the two parts has unit length.

@@ -93,7 +93,7 @@ def load_open_clip(
         dim=text_tower(tokenizer(["图"])).shape[1],
         preprocessing=preprocessing,
         tokenizer=tokenizer,
-        image_tower=TorchImageTower(model.encode_image, placement),
+        image_tower=TorchImageTower(model.encode_image, placement, preprocessing),
         text_tower=text_tower,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from app.encoders.base import FloatArray, TokenBatch
+from app.encoders.base import FloatArray, PixelArray, TokenBatch
 from app.encoders.runtimes.providers import CPU, Providers, check_providers
 from app.errors import DeviceMemoryError, EncoderError, ModelFileError
 
@@ -52,11 +52,13 @@ class OnnxGraph:
 class OnnxImageTower:
     """An image graph: input `pixels (n, 3, h, w) float32`, first output `(n, d)` embeddings."""
 
+    takes_bytes = False
+
     def __init__(self, path: Path, threads: int = 0, providers: Providers = ON_CPU):
         self._graph = OnnxGraph(path, threads, providers)
         self.device = self._graph.device
 
-    def __call__(self, pixels: FloatArray) -> FloatArray:
+    def __call__(self, pixels: PixelArray) -> FloatArray:
         """`(n, 3, h, w) float32` to `(n, d) float32`."""
         (embedding,) = self._graph([self._graph.outputs[0]], {"pixels": pixels})
         return embedding
@@ -66,7 +68,7 @@ class OnnxImageTower:
         """Whether the graph also has an output `pooled (n, f)`."""
         return "pooled" in self._graph.outputs
 
-    def with_features(self, pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def with_features(self, pixels: PixelArray) -> tuple[FloatArray, FloatArray]:
         """`(n, 3, h, w) float32` to `(n, d)` embeddings and the `(n, f)` features below them."""
         embedding, pooled = self._graph(["embedding", "pooled"], {"pixels": pixels})
         return embedding, pooled

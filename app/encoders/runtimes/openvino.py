@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import openvino
 
-from app.encoders.base import FloatArray, TokenBatch
+from app.encoders.base import FloatArray, PixelArray, TokenBatch
 from app.errors import EncoderError, ModelFileError
 
 PRECISIONS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
@@ -54,11 +54,12 @@ class OpenVinoImageTower:
     """An image graph: input `pixels (n, 3, h, w) float32`, output `(n, d)` embeddings."""
 
     device = "cpu"
+    takes_bytes = False
 
     def __init__(self, path: Path, threads: int = 0, precision: str = "fp32"):
         self._graph = OpenVinoGraph(path, threads, precision)
 
-    def __call__(self, pixels: FloatArray) -> FloatArray:
+    def __call__(self, pixels: PixelArray) -> FloatArray:
         """`(n, 3, h, w) float32` to `(n, d) float32`."""
         return self._graph({"pixels": pixels})
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from app.encoders.base import FloatArray, TokenBatch
+from app.encoders.base import FloatArray, PixelArray, TokenBatch
+from app.encoders.preprocessing import Preprocessing
 from app.errors import DeviceMemoryError, EncoderError, SettingsError
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -62,16 +63,39 @@ def _existing(device: str) -> torch.device:
 
 
 class TorchImageTower:
-    """An image graph: a function of pixels `(n, 3, h, w)` in the placement's numbers."""
+    """An image graph: a function of pixels `(n, 3, h, w)` in the placement's numbers.
 
-    def __init__(self, encode: Graph, placement: Placement):
+    Bytes are normalised here, as `preprocessing` says. A GPU asks for them: they are a quarter of
+    what floats would be, in the queue, in its batches, and on the way to the device.
+    """
+
+    def __init__(self, encode: Graph, placement: Placement, preprocessing: Preprocessing):
+        on_gpu = placement.device.type == "cuda"
         self._encode: Graph | None = _prepared(encode, placement)
         self._placement = placement
+        # A batch of any other size would have CUDA graphs recorded for it, each time for seconds.
+        self._round_up = placement.compiled and on_gpu
+        self._mean, self._std = (
+            torch.tensor(three, device=placement.device)[:, None, None]
+            for three in (preprocessing.mean, preprocessing.std)
+        )
+        self.takes_bytes = on_gpu
         self.device = str(placement.device)
 
-    def __call__(self, pixels: FloatArray) -> FloatArray:
-        """`(n, 3, h, w) float32` to `(n, d) float32`."""
-        return _run(self._encode, lambda: _moved(pixels, self._placement))
+    def __call__(self, pixels: PixelArray) -> FloatArray:
+        """`(n, 3, h, w)`, normalised `float32` or `uint8`, to `(n, d) float32`."""
+        return _run(self._encode, lambda: self._ready(pixels))[: len(pixels)]
+
+    def _ready(self, pixels: PixelArray) -> torch.Tensor:
+        """The pixels on the device in its numbers; with empty rows below where sizes are fixed."""
+        batch = _moved(pixels, self._placement.device)
+        if batch.dtype == torch.uint8:
+            batch = batch.float().div_(255).sub_(self._mean).div_(self._std)
+        batch = batch.to(dtype=self._placement.dtype)
+        if not self._round_up:
+            return batch
+        more = rounded_up(len(batch)) - len(batch)
+        return torch.cat([batch, batch.new_zeros(more, *batch.shape[1:])]) if more else batch
 
     @property
     def graph(self) -> Graph:
@@ -119,13 +143,17 @@ def _prepared(encode: Graph, placement: Placement) -> Graph:
     return compiled
 
 
-def _moved(pixels: FloatArray, placement: Placement) -> torch.Tensor:
+def rounded_up(rows: int) -> int:
+    """The next power of two: so few sizes of batch that each can have a graph of its own."""
+    return 1 << (rows - 1).bit_length()
+
+
+def _moved(pixels: PixelArray, device: torch.device) -> torch.Tensor:
     """Pixels on the device: from pinned memory, so that the copy does not hold up the host."""
-    batch = torch.from_numpy(np.array(pixels, dtype=np.float32, copy=not pixels.flags.writeable))
-    if placement.device.type == "cuda":
-        batch = batch.pin_memory().to(placement.device, non_blocking=True)
-    # The narrower numbers are made on the device, where that costs nothing.
-    return batch.to(dtype=placement.dtype)
+    batch = torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy())
+    if device.type == "cuda":
+        batch = batch.pin_memory().to(device, non_blocking=True)
+    return batch
 
 
 def _open(encode: Graph | None) -> Graph:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
 
 from app.encoders.base import TokenBatch
+from app.encoders.preprocessing import Preprocessing
 from app.encoders.runtimes import onnx as onnx_runtime
 from app.encoders.runtimes import providers
 from app.encoders.runtimes.onnx import OnnxGraph, OnnxImageTower, OnnxTextTower
@@ -22,9 +24,11 @@ from app.encoders.runtimes.providers import (
     choose_providers,
 )
 from app.errors import DeviceMemoryError, EncoderError, ModelFileError, SettingsError
+from tests.fixtures.photos import some_photos
 from tests.fixtures.tiny import GRAPHS
 
 PIXELS = np.zeros((2, 3, 32, 32), dtype=np.float32)
+HOW = Preprocessing(size=32, mean=(0.48, 0.46, 0.41), std=(0.27, 0.26, 0.28))
 
 
 @pytest.fixture
@@ -149,10 +153,41 @@ def test_torch_out_of_memory_is_told_from_other_failures() -> None:
         def encode(_: object) -> object:
             raise error
 
-        return TorchImageTower(encode, choose_placement("cpu", "fp32"))  # type: ignore[arg-type]
+        return TorchImageTower(encode, choose_placement("cpu", "fp32"), HOW)  # type: ignore[arg-type]
 
     with pytest.raises(DeviceMemoryError):
         failing(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"))(PIXELS)
     with pytest.raises(EncoderError) as raised:
         failing(RuntimeError("shape"))(PIXELS)
     assert type(raised.value) is EncoderError
+
+
+def test_bytes_are_normalised_on_the_device_as_they_are_on_the_host() -> None:
+    torch = pytest.importorskip("torch", reason="needs the `clip` extra")
+    from app.encoders.runtimes.torch import TorchImageTower, choose_placement
+
+    tower = TorchImageTower(torch.nn.Flatten(), choose_placement("cpu", "fp32"), HOW)
+    photos = some_photos(3)
+    given = tower(np.stack([HOW.planes(photo) for photo in photos]))
+    prepared = np.stack([HOW(photo) for photo in photos])
+    np.testing.assert_array_equal(given, prepared.reshape(3, -1))
+    np.testing.assert_array_equal(tower(prepared), given)
+    assert not tower.takes_bytes  # only a GPU asks for them
+
+
+@pytest.mark.parametrize(("rows", "seen"), [(1, 1), (2, 2), (3, 4), (9, 16), (32, 32)])
+def test_graphs_of_fixed_sizes_meet_few_sizes_of_batch(rows: int, seen: int) -> None:
+    torch = pytest.importorskip("torch", reason="needs the `clip` extra")
+    from app.encoders.runtimes.torch import TorchImageTower, choose_placement
+
+    sizes = []
+
+    def encode(pixels: Any) -> Any:
+        sizes.append(len(pixels))
+        return torch.flatten(pixels, 1)
+
+    tower = TorchImageTower(encode, choose_placement("cpu", "fp32"), HOW)
+    tower._round_up = True  # as it is where CUDA graphs are recorded
+    pixels = np.random.default_rng(0).normal(size=(rows, 3, 2, 2)).astype(np.float32)
+    np.testing.assert_allclose(tower(pixels), pixels.reshape(rows, -1))
+    assert sizes == [seen]
