@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -48,17 +49,16 @@ def cn_clip_script(checkpoint: Path) -> Callable[[bytes], np.ndarray]:
 
 
 def save_hugging_face(folder: Path) -> None:
-    """A `ChineseCLIPModel` of ViT-B/16 with random weights, 224 x 224 without a crop."""
-    if (folder / "model.safetensors").exists():
-        return
-    from transformers import (
-        BertTokenizer,
-        ChineseCLIPConfig,
-        ChineseCLIPImageProcessor,
-        ChineseCLIPModel,
-        ChineseCLIPProcessor,
-    )
+    """A `ChineseCLIPModel` of ViT-B/16 with random weights, 224 x 224 without a crop.
 
+    What goes with the weights is written here and not by `save_pretrained`: transformers 5 writes
+    it in files that transformers 4, which infinity needs, does not look for.
+    """
+    if (folder / "tokenizer_config.json").exists():
+        return
+    from transformers import ChineseCLIPConfig, ChineseCLIPModel
+
+    from app.encoders.chinese_clip import MEAN, STD
     from app.encoders.wordpiece import VOCABULARY_FILE
 
     config = ChineseCLIPConfig(
@@ -68,9 +68,30 @@ def save_hugging_face(folder: Path) -> None:
     )
     ChineseCLIPModel(config).save_pretrained(folder)
     size = {"height": SIZE, "width": SIZE}
-    images = ChineseCLIPImageProcessor(size=size, do_center_crop=False, crop_size=size)
-    tokenizer = BertTokenizer(str(VOCABULARY_FILE), model_max_length=CONTEXT)
-    ChineseCLIPProcessor(image_processor=images, tokenizer=tokenizer).save_pretrained(folder)
+    images = {
+        "image_processor_type": "ChineseCLIPImageProcessor",
+        "processor_class": "ChineseCLIPProcessor",
+        "do_convert_rgb": True,
+        "do_resize": True,
+        "size": size,
+        "resample": 3,
+        "do_center_crop": False,
+        "crop_size": size,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": MEAN,
+        "image_std": STD,
+    }
+    words = {
+        "tokenizer_class": "BertTokenizer",
+        "processor_class": "ChineseCLIPProcessor",
+        "model_max_length": CONTEXT,
+        "do_lower_case": True,
+    }
+    shutil.copy(VOCABULARY_FILE, folder / "vocab.txt")
+    (folder / "preprocessor_config.json").write_text(json.dumps(images))
+    (folder / "tokenizer_config.json").write_text(json.dumps(words))
 
 
 def transformers_pipeline(folder: Path) -> Callable[[bytes, Sequence[str]], list[dict[str, Any]]]:
