@@ -13,6 +13,7 @@ from app.echoes import without_echoes
 from app.errors import InvalidRequestError
 from app.snapshot import Snapshot
 from vocab.logistic import probabilities
+from vocab.probes import ImageSide
 from vocab.tags import Tag
 from vocab.targets import Kind, Target
 
@@ -29,15 +30,18 @@ class Options:
     """What a caller asks of the tags.
 
     `min_confidence`, `precision_target`, `false_positive_rate` and `best_f1` all move the cut; the
-    strictest counts. A tag that cannot keep what is asked stays out, unless `include_uncertain`
-    brings it in at its usual cut. An empty `categories` means all of them. `distinct` leaves out
-    tags that only repeat a stronger one. `duplicates` asks whether the image is stored already;
-    `index` asks that too, and stores it. `detail` says whether parts of an image count too.
+    strictest counts, and none that operators gave a tag does. A tag that cannot keep what is asked
+    stays out, unless `include_uncertain` brings it in at its usual cut. An empty `categories` means
+    all of them. `distinct` leaves out tags that only repeat a stronger one. `duplicates` asks
+    whether the image is stored already; `index` asks that too, and stores it. `detail` says
+    whether parts of an image count too. `precision_ranges` adds what stricter precision targets
+    would give (`app.sweep`).
     """
 
     top_k: int = 10
     min_confidence: float | None = None
     precision_target: float | None = None
+    precision_ranges: bool = False
     false_positive_rate: float | None = None
     best_f1: bool = False
     include_uncertain: bool = False
@@ -50,7 +54,7 @@ class Options:
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """What a tag must keep; none means the model's usual cut."""
+        """What every tag must keep; none means its own target, or else the model's usual cut."""
         asked: list[tuple[Kind, float | None]] = [
             ("confidence", self.min_confidence),
             ("precision", self.precision_target),
@@ -66,7 +70,7 @@ class Numbers:
 
     `vector (d,) float32` is the image itself, by which a tag is recognised as the echo of a
     stronger one; None where every tag that passes is wanted. `uncertain (n,) bool` marks the tags
-    that cannot keep what was asked.
+    that cannot keep what was asked. `side` is the image over the probes.
     """
 
     similarities: FloatArray
@@ -75,6 +79,19 @@ class Numbers:
     thresholds: FloatArray
     vector: FloatArray | None = None
     uncertain: NDArray[np.bool_] | None = None
+    side: ImageSide | None = None
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What becomes of a tag of an image at other cuts: the precision targets that give it, each
+    pair the lowest and the highest of some in a row; and what it needs where nothing is asked,
+    and whether it is given then.
+    """
+
+    precisions: tuple[tuple[float, float], ...]
+    usual_threshold: float
+    usual: bool
 
 
 @dataclass(frozen=True)
@@ -92,6 +109,7 @@ class TagHit:
     threshold: float
     implied: bool = False
     uncertain: bool = False
+    swept: Swept | None = None
 
 
 def numbers_of(
@@ -104,11 +122,14 @@ def numbers_of(
     thresholds = calibration.thresholds(side, options.targets)
     uncertain = ~calibration.reaches(options.targets)
     if options.include_uncertain and uncertain.any():
-        thresholds = np.where(uncertain, calibration.thresholds(side), thresholds)
+        thresholds = np.where(uncertain, calibration.lenient_thresholds(side), thresholds)
     images = vectors if options.distinct else [None] * len(vectors)
     logits = calibration.logits(scores)
+    sides = [ImageSide(side.means[at, None], side.spreads[at, None]) for at in range(len(vectors))]
     rows = zip(similarities, scores, logits, thresholds, images, strict=True)
-    return [Numbers(*row, uncertain=uncertain) for row in rows]
+    return [
+        Numbers(*row, uncertain=uncertain, side=one) for row, one in zip(rows, sides, strict=True)
+    ]
 
 
 def rows_of(snapshot: Snapshot, options: Options) -> Rows:
@@ -128,6 +149,14 @@ def rows_of(snapshot: Snapshot, options: Options) -> Rows:
         )
     found = [snapshot.categories[name] for name in dict.fromkeys(options.categories)]
     return np.sort(np.concatenate(found))
+
+
+def given_tags(
+    snapshot: Snapshot, numbers: Numbers, rows: Rows, among: Rows, options: Options
+) -> tuple[TagHit, ...]:
+    """The tags chosen `among` some of the rows asked for, with their parents where wanted."""
+    tags = choose(snapshot, numbers, among, options.top_k, keep_parents=options.include_parents)
+    return with_parents(snapshot, numbers, rows, tags) if options.include_parents else tags
 
 
 def choose(

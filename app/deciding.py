@@ -10,21 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.batching.cache import ResultCache
-from app.choice import (
-    Numbers,
-    Options,
-    TagHit,
-    choose,
-    nearest_misses,
-    numbers_of,
-    with_parents,
-)
+from app.choice import Numbers, Options, TagHit, given_tags, nearest_misses, numbers_of
 from app.choice_many import TagIds
 from app.intake.blank import Blank
 from app.pixels import Pixels
 from app.recall import Recalled, StoredFacts
 from app.retag import tags_of
 from app.snapshot import Snapshot
+from app.sweep import swept
 
 FloatArray = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -105,9 +98,7 @@ def chosen(
     snapshot: Snapshot, image: Pixels, numbers: Numbers, rows: Rows, options: Options
 ) -> tuple[TagHit, ...]:
     """The tags of one image; none of one with nothing to see, unless a cut was asked for."""
-    if _is_empty(image, options):
-        return ()
-    return choose(snapshot, numbers, rows, options.top_k, keep_parents=options.include_parents)
+    return () if _is_empty(image, options) else given_tags(snapshot, numbers, rows, rows, options)
 
 
 def tags_to_keep(snapshot: Snapshot, image: Pixels, vector: FloatArray) -> TagIds:
@@ -132,6 +123,7 @@ def _decided(
     """The tags of one image, or its nearest misses."""
     tags = chosen(snapshot, image, numbers, rows, options)
     misses = () if tags or _is_empty(image, options) else nearest_misses(snapshot, numbers, rows)
-    if options.include_parents:
-        tags = with_parents(snapshot, numbers, rows, tags)
+    if options.precision_ranges:
+        blank = image.blank is not None
+        tags, misses = swept(snapshot, numbers, rows, misses, options, blank=blank)
     return Tagged(image.sha256, image.width, image.height, tags, misses, blank=image.blank)

@@ -14,7 +14,7 @@ from vocab.background_rate import background_rates, usual_threshold
 from vocab.errors import InvalidTagError, VocabularyError
 from vocab.lint import lint
 from vocab.lint_types import Finding, Material
-from vocab.rules import clean_fields, fields_of_draft
+from vocab.rules import clean_fields, fields_of_draft, whole
 from vocab.tags import Tag, TagDraft
 from vocab.targets import Target
 
@@ -29,10 +29,12 @@ class Preview:
     """What is known of a tag that is not there yet.
 
     `rate` is NaN where the background bank is empty; `images` are the ids of the stored images it
-    would hit best, with their similarities; `problem` is what would refuse the tag.
+    would hit best, with their similarities; `reachable` says whether it can keep its target, or the
+    confidence asked for; `problem` is what would refuse the tag.
     """
 
     threshold: float
+    reachable: bool
     background_images: int
     rate: float
     nearest: tuple[tuple[Tag, float], ...]
@@ -54,7 +56,7 @@ def preview(
     """
     problem: VocabularyError | None = None
     fields: dict[str, Any] = clean_fields(fields_of_draft(draft))
-    tag = Tag(**({"id": "preview"} | fields | {"parents": ()}))
+    tag = whole(Tag(**({"id": "preview"} | fields | {"parents": ()})))
     with editor.store.rehearsing("") as edit:
         try:
             edit.create(draft)
@@ -77,6 +79,7 @@ def preview(
     )
     return Preview(
         threshold=float(usual_threshold(calibration, bank, targets)[0]),
+        reachable=bool(calibration.reaches(targets)[0]),
         background_images=len(bank),
         rate=float(rates[0]),
         nearest=tuple(

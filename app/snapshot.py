@@ -19,6 +19,7 @@ from vocab.background import BackgroundBank
 from vocab.calibration import Calibration, ScoreModel, calibrate
 from vocab.probes import ProbeSet
 from vocab.tags import Tag, Vocabulary
+from vocab.targets import Aims, read_target
 
 FloatArray = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -70,8 +71,8 @@ class Measure:
         """
         if tags is None:
             return calibrate(vectors, self.probes, self.bank, self.score_model)
-        manual = manual_thresholds(tags)
-        found = calibrate(vectors, self.probes, self.bank, self.score_model, manual)
+        own = manual_thresholds(tags), own_aims(tags)
+        found = calibrate(vectors, self.probes, self.bank, self.score_model, *own)
         return found.with_logistics(*labelled_logistics(tags, self.score_model))
 
 
@@ -129,18 +130,18 @@ def next_snapshot(
     What feedback said of a tag stays with it while it is unchanged.
     """
     taken = base.calibration.joined(calibration).taken(rows)
-    manual = taken.manual.copy()
+    manual, aims = taken.manual.copy(), taken.aims.copy()
     slope, intercept = np.full((2, len(tags)), np.nan, dtype=np.float32)
     changed = np.flatnonzero(rows >= len(base.tags))
     new = [tags[row] for row in changed]
-    manual[changed] = manual_thresholds(new)
+    manual[changed], aims[changed] = manual_thresholds(new), own_aims(new)
     slope[changed], intercept[changed] = labelled_logistics(new, taken.model)
     return Snapshot(
         revision=revision,
         model_key=base.model_key,
         tags=tags,
         index=base.index.rearranged(rows, vectors),
-        calibration=replace(taken, manual=manual).with_logistics(slope, intercept),
+        calibration=replace(taken, manual=manual, aims=aims).with_logistics(slope, intercept),
         calibration_generation=base.calibration_generation,
     )
 
@@ -168,6 +169,15 @@ def manual_thresholds(tags: Sequence[Tag]) -> FloatArray:
     return np.asarray(
         [np.nan if tag.threshold is None else tag.threshold for tag in tags], dtype=np.float32
     )
+
+
+def own_aims(tags: Sequence[Tag]) -> Aims:
+    """`(n,) object`: the targets operators gave, None where there is none."""
+    found = np.full(len(tags), None, dtype=np.object_)
+    for row, tag in enumerate(tags):
+        if tag.target:
+            found[row] = read_target(tag.target)
+    return found
 
 
 class Live:

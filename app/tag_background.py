@@ -19,10 +19,12 @@ class TagBackground:
     """`counts (k,) int64` of the bank's images between `edges (k + 1,) float64`, ascending.
 
     `threshold` and `calibrated` are similarities needed on an average image, the latter without
-    an operator's own threshold; `rate` in [0, 1] is NaN where the bank is empty.
+    an operator's own threshold and target; `reachable` says whether it can keep the target, without
+    which `threshold` lies above every similarity; `rate` in [0, 1] is NaN where the bank is empty.
     """
 
     threshold: float
+    reachable: bool
     calibrated: float
     rate: float
     edges: NDArray[np.float64]
@@ -45,10 +47,12 @@ def tag_background(editor: Editor, tag: Tag) -> TagBackground:
     similarities = np.asarray(bank.vectors @ vector[0], dtype=np.float64)
     # An average image: at a confidence that is asked for, an operator's threshold does not count.
     threshold = float(usual_threshold(calibration, bank)[0])
-    span = np.append(similarities, threshold)
+    reachable = bool(calibration.reaches(())[0])
+    span = np.append(similarities, threshold if reachable else similarities[:0])
     counts, edges = np.histogram(similarities, BINS, (span.min(), span.max() + 1e-6))
     return TagBackground(
         threshold=threshold,
+        reachable=reachable,
         calibrated=float(usual_threshold(calibration, bank, calibration.usual)[0]),
         rate=float(background_rates(vector, calibration, bank)[0]),
         edges=edges,

@@ -179,7 +179,7 @@ class Tagger:
         work = partial(
             decide, snapshot, good, vectors, self.encoder.model_key, rows, options, self.answers
         )
-        if len(good) * len(snapshot.tags) > PAIRS_ON_THE_LOOP:
+        if options.precision_ranges or len(good) * len(snapshot.tags) > PAIRS_ON_THE_LOOP:
             decided = await asyncio.get_running_loop().run_in_executor(self.pool, work)
         else:
             decided = work()

@@ -16,7 +16,7 @@ common the tag is, and dividing that away made every threshold worse (bench/cali
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from vocab.background import BackgroundBank
 from vocab.logistic import probabilities
 from vocab.probes import ImageSide, ProbeSet
 from vocab.profiles import CENTRES, Counts, features, moments, profiles
-from vocab.targets import Target
+from vocab.targets import Aims, Target, rows_by_target
 
 FloatArray = NDArray[np.float32]
 
@@ -67,7 +67,7 @@ class ScoreModel:
 
 
 # The arrays of a calibration with one number for each tag.
-BY_TAG = ("mean", "spread", "slope", "intercept", "shift", "manual", "profile")
+BY_TAG = ("mean", "spread", "slope", "intercept", "shift", "manual", "aims", "profile")
 # A similarity no image has: the threshold of a tag that must not be emitted.
 UNREACHABLE = np.float32(2.0)
 # Cuts kept for the targets asked for lately, of which there are few.
@@ -76,12 +76,13 @@ CUTS_KEPT = 16
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is known of n tags: every array is `(n,) float32` but for the profile.
+    """What is known of n tags: every array is `(n,) float32` but for the last two.
 
     `mean` and `spread` standardise a tag's similarities, `slope` and `intercept` are its logistic,
     `shift` is what feedback adds to the logit, 0 without any. `manual` is an operator's own
-    threshold on the similarity, NaN where there is none. `profile (n, BINS) uint16` is how the
-    tag is spread over the bank (vocab.profiles).
+    threshold on the similarity, NaN where there is none, and `aims (n,) object` the `Target` an
+    operator gave that tag, or None. `profile (n, BINS) uint16` is how the tag is spread over the
+    bank (vocab.profiles).
     """
 
     model: ScoreModel
@@ -92,6 +93,7 @@ class Calibration:
     intercept: FloatArray
     shift: FloatArray
     manual: FloatArray
+    aims: Aims
     profile: Counts
     _cuts: dict[Target, FloatArray] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -99,16 +101,14 @@ class Calibration:
 
     def joined(self, other: Calibration) -> Calibration:
         """These tags and below them the other's, measured with the same probes and bank."""
-        return self._with(
-            {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in BY_TAG}
-        )
+        return self._with(lambda name: np.concatenate([getattr(self, name), getattr(other, name)]))
 
     def taken(self, rows: NDArray[np.int64]) -> Calibration:
         """The tags at these rows, in their order."""
-        return self._with({name: getattr(self, name)[rows] for name in BY_TAG})
+        return self._with(lambda name: getattr(self, name)[rows])
 
-    def _with(self, arrays: dict[str, Any]) -> Calibration:
-        return replace(self, **arrays)
+    def _with(self, array: Callable[[str], Any]) -> Calibration:
+        return replace(self, **{name: array(name) for name in BY_TAG})
 
     def image_side(self, images: FloatArray) -> ImageSide:
         """`(m, d)` unit image vectors to each image's mean and spread over the probe set."""
@@ -162,35 +162,76 @@ class Calibration:
         elif target.kind == "background_share":
             found = cuts.share_cuts(self.profile, target.value)
         else:
-            on_bins = (CENTRES[None, :] - self.mean[:, None]) / self.spread[:, None]
-            logits = on_bins * self.slope[:, None] + self._base[:, None]
+            logits = self._logits_of_bins
             if target.kind == "precision":
                 found = cuts.precision_cuts(self.profile, logits, target.value)
             else:
                 found = cuts.best_f1_cuts(self.profile, logits)
-        return np.asarray((found - self.mean) / self.spread, dtype=np.float32)
+        return self._scored(found)
+
+    @functools.cached_property
+    def own_cuts(self) -> FloatArray:
+        """`(n,) float32`: the score each tag needs where a request asks for nothing: for the
+        target an operator gave it, or else for the usual ones; infinite where it cannot.
+        """
+        found: FloatArray = self._strictest(self.usual).copy()
+        for target, rows in rows_by_target(self.aims).items():
+            found[rows] = self.taken(rows).cuts(target)
+        return found
 
     def reaches(self, targets: Sequence[Target]) -> NDArray[np.bool_]:
-        """`(n,) bool`: which tags can keep every one of the targets."""
-        found = np.ones(len(self.mean), dtype=bool)
-        for target in targets:
-            found &= ~np.isposinf(self.cuts(target))
-        return found
+        """`(n,) bool`: which tags can keep every one of the targets, or, without any, their own."""
+        cut = self._strictest(targets) if targets else self.own_cuts
+        return np.asarray(cut < np.inf)
 
     def thresholds(self, side: ImageSide, targets: Sequence[Target] = ()) -> FloatArray:
         """`(m, n) float32`: the similarity each tag needs on each of m images.
 
         With targets the strictest of their cuts is there for every tag; without one it is the
-        model's usual one, and an operator's own threshold goes before it. `UNREACHABLE` where a
+        tag's own (`own_cuts`), and an operator's threshold goes before it. `UNREACHABLE` where a
         tag cannot keep a target.
         """
-        asked = [self.cuts(target) for target in targets or self.usual]
-        cut = functools.reduce(np.maximum, asked)
+        if targets:
+            return self._needed(side, self._strictest(targets))
+        return self._by_hand(self._needed(side, self.own_cuts))
+
+    def lenient_thresholds(self, side: ImageSide) -> FloatArray:
+        """The same without targets, but a tag that cannot keep its own has the usual cut."""
+        usual = self._strictest(self.usual)
+        cut = np.where(np.isposinf(self.own_cuts), usual, self.own_cuts)
+        return self._by_hand(self._needed(side, cut))
+
+    def precision_thresholds(self, side: ImageSide, precisions: Sequence[float]) -> FloatArray:
+        """`(k, n) float32`: of one image, the `thresholds` at each of k precision targets.
+
+        What all of them share is computed once.
+        """
+        levels = cuts.precision_levels(self.profile, self._logits_of_bins)
+        found = [self._scored(cuts.at_precision(levels, one)) for one in precisions]
+        return np.concatenate([self._needed(side, cut) for cut in found])
+
+    def _strictest(self, targets: Sequence[Target]) -> FloatArray:
+        cut: FloatArray = functools.reduce(np.maximum, map(self.cuts, targets))
+        return cut
+
+    def _scored(self, on_bins: FloatArray) -> FloatArray:
+        """`(n,)` in the profile's unit to scores."""
+        return np.asarray((on_bins - self.mean) / self.spread, dtype=np.float32)
+
+    def _needed(self, side: ImageSide, cut: FloatArray) -> FloatArray:
+        """`(n,)` scores to the similarities, `(m, n)`, that m images have at them."""
         needed = side.means[:, None] + side.spreads[:, None] * (self.mean + cut * self.spread)
         needed = np.where(np.isposinf(cut), UNREACHABLE, np.clip(needed, -1.0, 1.0))
-        if not targets:
-            needed = np.where(np.isnan(self.manual), needed, self.manual)
         return np.asarray(needed, dtype=np.float32)
+
+    def _by_hand(self, needed: FloatArray) -> FloatArray:
+        return np.where(np.isnan(self.manual), needed, self.manual)
+
+    @property
+    def _logits_of_bins(self) -> FloatArray:
+        """`(n, BINS)`: the log-odds at the centre of each bin of the profile."""
+        on_bins = (CENTRES[None, :] - self.mean[:, None]) / self.spread[:, None]
+        return np.asarray(on_bins * self.slope[:, None] + self._base[:, None], dtype=np.float32)
 
     @property
     def _base(self) -> FloatArray:
@@ -199,7 +240,7 @@ class Calibration:
 
     @property
     def usual(self) -> tuple[Target, ...]:
-        """What every tag is cut for unless the request asks otherwise."""
+        """What a tag is cut for unless the request or its operator asks otherwise."""
         return (
             Target("confidence", self.model.default_confidence),
             Target("background_share", self.model.usual_share),
@@ -212,10 +253,12 @@ def calibrate(
     bank: BackgroundBank,
     model: ScoreModel,
     manual: FloatArray | None = None,
+    aims: Aims | None = None,
 ) -> Calibration:
     """`(n, d)` tag vectors against the bank, each tag by itself.
 
-    `manual (n,)` are operators' own thresholds, NaN or None where there is none.
+    `manual (n,)` are operators' own thresholds, NaN or None where there is none; `aims (n,)`
+    their targets, None where there is none.
     A tag's numbers depend on that tag, the probe set and the bank alone, so another tag's coming
     or going never moves them.
     """
@@ -231,6 +274,7 @@ def calibrate(
         intercept=model.intercepts(counts),
         shift=np.zeros(count, dtype=np.float32),
         manual=np.full(count, np.nan, dtype=np.float32) if manual is None else manual,
+        aims=np.full(count, None, dtype=np.object_) if aims is None else aims,
         profile=counts,
     )
 

@@ -32,10 +32,20 @@ def precision_cuts(counts: Counts, logits: FloatArray, precision: float) -> Floa
     A tag the bank shows nowhere that high is cut where its own probability reaches it: being
     rare in the bank is no reason to be silent when it is seen.
     """
+    return at_precision(precision_levels(counts, logits), precision)
+
+
+def precision_levels(counts: Counts, logits: FloatArray) -> FloatArray:
+    """`(n, BINS)`, rising to the right: the strictest precision that a cut at each bin keeps."""
     probability = probabilities(logits)
     seen, right = _from_above(counts), _from_above(counts * probability)
-    kept = np.where(seen > 0, right >= precision * seen, probability >= precision)
-    return _lowest(kept | (probability >= precision))
+    kept = np.maximum(right / np.maximum(seen, 1), probability)
+    return np.minimum.accumulate(kept[:, ::-1], axis=1)[:, ::-1]
+
+
+def at_precision(levels: FloatArray, precision: float) -> FloatArray:
+    """The lowest cut that keeps a precision, by what `precision_levels` says of every cut."""
+    return _lowest(levels >= np.float32(precision))
 
 
 def best_f1_cuts(counts: Counts, logits: FloatArray) -> FloatArray:

@@ -25,7 +25,7 @@ from vocab.idempotency import recall, remember
 from vocab.journal import write_edit
 from vocab.names import name_key
 from vocab.proposals import Draftbook, Proposal
-from vocab.rules import clean_fields, fields_of_draft
+from vocab.rules import clean_fields, fields_of_draft, whole
 from vocab.tags import Outcome, Revision, Tag, TagChange, TagDraft, Vocabulary
 
 Result = TypeVar("Result")
@@ -132,7 +132,7 @@ class Edit:
         if "id" in changes and changes["id"] != tag_id:
             raise InvalidTagError("id 不能修改", field="id", remedy="删除后以新 id 重新创建。")
         values: dict[str, Any] = clean_fields(changes)
-        proposal = Proposal(None, tag_id, replace(entry.tag, **values))
+        proposal = Proposal(None, tag_id, whole(replace(entry.tag, **values)))
         _one(lambda: self._take([proposal], []))
         return self.get(tag_id)
 
@@ -237,10 +237,11 @@ class Edit:
         asked = str(values.pop("id", ""))
         entry = self._draft.entry(tag_id) if tag_id else None
         if entry is not None:
-            return Proposal(item, tag_id, replace(entry.tag, **values))
+            return Proposal(item, tag_id, whole(replace(entry.tag, **values)))
         if "name" not in values:
             raise InvalidTagError("缺少 name", field="name", remedy="新标签必须有名称。")
-        return Proposal(item, asked or self._new_id(), Tag(id=asked or "-", **values), bool(asked))
+        tag = whole(Tag(id=asked or "-", **values))
+        return Proposal(item, asked or self._new_id(), tag, bool(asked))
 
     def _targeted(
         self, rows: Sequence[Mapping[str, object]], problems: list[VocabularyError]

@@ -43,6 +43,7 @@ CHINESE_HEADINGS = {
     "反例提示词": "negative_prompts",
     "状态": "state",
     "阈值": "threshold",
+    "目标": "target",
     "备注": "notes",
     "互斥组": "exclusive_group",
 }

@@ -10,6 +10,7 @@ from dataclasses import fields
 from vocab.errors import InvalidTagError
 from vocab.names import MAX_NAME_LENGTH, clean_line, clean_name, clean_text, name_key
 from vocab.tags import Tag, TagDraft
+from vocab.targets import read_target, write_target
 
 LINE_LIMITS = {"category": 64, "gloss": 500, "exclusive_group": 64}
 TEXT_LIMITS = {"description": 10_000, "notes": 10_000}
@@ -56,6 +57,9 @@ def clean_fields(values: Mapping[str, object]) -> dict[str, object]:
             cleaned[field] = _state(value)
         elif field == "threshold":
             cleaned[field] = _threshold(value)
+        elif field == "target":
+            text = _text(field, value).strip()
+            cleaned[field] = write_target(read_target(text)) if text else ""
         else:
             raise InvalidTagError(
                 f"标签没有 {field[:64]!r} 这个字段",
@@ -63,6 +67,17 @@ def clean_fields(values: Mapping[str, object]) -> dict[str, object]:
                 remedy=f"可用的字段：{'、'.join(FIELDS)}。",
             )
     return cleaned
+
+
+def whole(tag: Tag) -> Tag:
+    """The tag itself; raises `InvalidTagError` where its fields contradict each other."""
+    if tag.target and tag.threshold is not None:
+        raise InvalidTagError(
+            f"标签“{tag.name}”不能既有 target（{tag.target}）又有 threshold（{tag.threshold:g}）",
+            field="target",
+            remedy="只留一个：清空 target，或把 threshold 设为 null。",
+        )
+    return tag
 
 
 def names_by_key(tag: Tag) -> dict[str, str]:

@@ -15,8 +15,9 @@ class Tag:
 
     `id` is stable for ever; `parents` holds ids. `prompt_templates` replaces the default ones
     where it is not empty; each holds `{}` where the name goes. `threshold` is an operator's own
-    cut on the similarity, in place of the calibrated one. `examples` holds the ids of the example
-    images whose vectors `vocab.examples` keeps.
+    cut on the similarity, in place of the calibrated one, and `target` what the tag has to keep
+    (vocab.targets) unless a request asks otherwise; a tag has at most one of them. `examples`
+    holds the ids of the example images whose vectors `vocab.examples` keeps.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Tag:
     negative_prompts: tuple[str, ...] = ()
     state: TagState = "active"
     threshold: float | None = None
+    target: str = ""
     notes: str = ""
     exclusive_group: str = ""
     examples: tuple[str, ...] = ()
@@ -52,6 +54,7 @@ class TagDraft:
     negative_prompts: tuple[str, ...] = ()
     state: TagState = "active"
     threshold: float | None = None
+    target: str = ""
     notes: str = ""
     exclusive_group: str = ""
     examples: tuple[str, ...] = ()

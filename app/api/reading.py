@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 
+from app.api.bodies import refuse_unknown
 from app.api.problem_table import MalformedRequestError, UnsupportedMediaTypeError
 from app.api.schemas import ImageIn, OptionsIn, TagRequest
 from app.choice import Options
@@ -72,6 +73,7 @@ async def read_predict_order(request: Request) -> AsyncIterator[TagOrder]:
             remedy="用 multipart/form-data 上传，例如 curl -F file=@photo.jpg。",
         )
     async with request.form(max_files=2, max_fields=MAX_FORM_FIELDS) as form:
+        refuse_unknown(form, {"file"}, "只有 file 一个字段；要选项请用 POST /v1/tag。")
         files = form.getlist("file")
         if len(files) != 1 or not isinstance(files[0], UploadFile):
             raise InvalidRequestError(
@@ -100,6 +102,7 @@ def options_of(given: OptionsIn) -> Options:
         top_k=given.top_k,
         min_confidence=given.min_confidence,
         precision_target=given.precision_target,
+        precision_ranges=given.precision_ranges,
         false_positive_rate=given.false_positive_rate,
         best_f1=given.best_f1,
         include_uncertain=given.include_uncertain,
@@ -113,13 +116,8 @@ def options_of(given: OptionsIn) -> Options:
 
 
 def _from_form(form: FormData, max_images: int) -> TagOrder:
-    unknown = sorted(set(form) - {"files", "options"})
-    if unknown:
-        raise InvalidRequestError(
-            f"表单里有未知的字段：{'、'.join(unknown)}",
-            field=unknown[0],
-            remedy="图片放在 files 字段（可重复），选项以 JSON 放在 options 字段。",
-        )
+    remedy = "图片放在 files 字段（可重复），选项以 JSON 放在 options 字段。"
+    refuse_unknown(form, {"files", "options"}, remedy)
     files = form.getlist("files")
     if not files or not all(isinstance(file, UploadFile) for file in files):
         raise InvalidRequestError(

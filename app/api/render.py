@@ -36,6 +36,7 @@ def stored_tag_out(stored: StoredTag, names: Mapping[str, str]) -> StoredTagOut:
         negative_prompts=list(tag.negative_prompts),
         state=tag.state,
         threshold=tag.threshold,
+        target=tag.target,
         notes=tag.notes,
         exclusive_group=tag.exclusive_group,
         examples=list(tag.examples),

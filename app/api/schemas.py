@@ -29,6 +29,13 @@ class OptionsIn(RequestModel):
     precision_target: Probability | None = Field(
         None, description="希望达到的精确率，例如 0.8；服务据此为每个标签决定阈值。"
     )
+    precision_ranges: StrictBool = Field(
+        False,
+        description=(
+            "还要每个标签在哪些更严的目标精确率下返回，以便之后不再请求就重新挑选；"
+            "需要 `precision_target`，不能与 `include_uncertain` 同用。"
+        ),
+    )
     false_positive_rate: Number | None = Field(
         None,
         gt=0,
@@ -70,6 +77,14 @@ class OptionsIn(RequestModel):
     index: StrictBool = Field(
         False, description="保存这张图片的向量与指纹（不保存原图），同时报告重复。"
     )
+
+    @model_validator(mode="after")
+    def _ranges_have_a_start(self) -> OptionsIn:
+        if self.precision_ranges and (self.precision_target is None or self.include_uncertain):
+            raise ValueError(
+                "precision_ranges 需要 precision_target，且不能与 include_uncertain 同用"
+            )
+        return self
 
 
 class ImageIn(RequestModel):
@@ -118,7 +133,25 @@ class TagOut(BaseModel):
         None, description="手工设定的阈值；没有时不出现。请求不另外要求时以它为准。"
     )
     state: Literal["certain", "uncertain"] = Field(
-        "certain", description="uncertain 表示这个标签达不到请求所要的精确率、误报率或 F1。"
+        "certain",
+        description="uncertain 表示这个标签达不到请求所要的（或它自己的）精确率、误报率或 F1。",
+    )
+    precision_ranges: list[tuple[float, float]] | None = Field(
+        None,
+        description=(
+            "以 1% 为步、不低于 `precision_target` 的目标精确率中，哪些会返回这个标签："
+            "每对是连续一段的最低与最高。仅在选项 precision_ranges 时出现。"
+        ),
+    )
+    usual: bool | None = Field(
+        None, description="不提任何要求时是否返回它。仅在选项 precision_ranges 时出现。"
+    )
+    usual_threshold: float | None = Field(
+        None,
+        description=(
+            "不提任何要求时它需要达到的相似度，达不到自己目标的大于 1。"
+            "仅在选项 precision_ranges 时出现。"
+        ),
     )
 
 

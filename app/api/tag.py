@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from app.access.roles import Role
 from app.api.access import require
+from app.api.charging import charged
 from app.api.context import Service, service_of
 from app.api.early_refusal import refuse_if_full
 from app.api.openapi import TAG_BODY, TAG_EXAMPLE
@@ -28,7 +29,7 @@ from app.api.schemas import (
     TagOut,
     TagResponse,
 )
-from app.choice import TagHit
+from app.choice import Swept, TagHit
 from app.recall import Recalled
 from app.tagger import Answer, Problem, Tagged
 
@@ -66,8 +67,9 @@ async def tag(request: Request) -> Response:
         async with read_tag_order(request, service.max_images) as order:
             if order.options.index:
                 require(request, Role.EDIT)
-            work = service.tagger.tag(order.sources, order.options, order.names)
-            answer = await while_present(request, work)
+            with charged(request, len(order.sources)):
+                work = service.tagger.tag(order.sources, order.options, order.names)
+                answer = await while_present(request, work)
     except ValidationError as error:
         return invalid_response(error.errors())
     except CallerLeftError:
@@ -88,6 +90,7 @@ async def tag(request: Request) -> Response:
                     "schema": {
                         "type": "object",
                         "required": ["file"],
+                        "additionalProperties": False,
                         "properties": {"file": {"type": "string", "format": "binary"}},
                     }
                 }
@@ -180,6 +183,17 @@ def hit_members(hit: TagHit) -> dict[str, Any]:
         "implied": hit.implied,
         "manual_threshold": hit.tag.threshold,
         "state": "uncertain" if hit.uncertain else "certain",
+    } | swept_members(hit.swept)
+
+
+def swept_members(swept: Swept | None) -> dict[str, Any]:
+    """What is said of other cuts, where it was asked."""
+    if swept is None:
+        return {}
+    return {
+        "precision_ranges": list(swept.precisions),
+        "usual": swept.usual,
+        "usual_threshold": round(swept.usual_threshold, 4),
     }
 
 

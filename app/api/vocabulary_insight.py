@@ -68,6 +68,7 @@ def background(request: Request, tag_id: str) -> TagBackgroundOut:
     seen = tag_background(editor, editor.store.stored(tag_path(tag_id)).tag)
     return TagBackgroundOut(
         threshold=round(seen.threshold, 4),
+        state="certain" if seen.reachable else "uncertain",
         calibrated=round(seen.calibrated, 4),
         background_images=int(seen.counts.sum()),
         background_rate=None if math.isnan(seen.rate) else round(seen.rate, 4),
@@ -89,6 +90,7 @@ def lint(request: Request) -> LintOut:
 def _preview_out(seen: Preview) -> PreviewOut:
     return PreviewOut(
         threshold=round(seen.threshold, 4),
+        state="certain" if seen.reachable else "uncertain",
         background_images=seen.background_images,
         background_rate=None if math.isnan(seen.rate) else round(seen.rate, 4),
         nearest=[

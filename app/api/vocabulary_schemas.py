@@ -12,6 +12,8 @@ from app.api.schemas import Number, ParentOut, Probability, RequestModel
 MOST_TAGS = 10_000
 
 State = Literal["active", "paused"]
+Reach = Literal["certain", "uncertain"]
+REACH = "uncertain 表示达不到它自己的目标：不会给出，`threshold` 大于 1。"
 # Said in the schema alone: the vocabulary checks names itself, and says more about them.
 NAME: dict[str, JsonValue] = {"pattern": r"\S"}
 
@@ -32,6 +34,15 @@ class TagChangesIn(RequestModel):
     state: State = Field("active", description="`paused` 的标签不参与打标，也不占用名称。")
     threshold: Number | None = Field(
         None, description="手工设定的余弦相似度阈值，-1 到 1；null 表示用校准值。"
+    )
+    target: str = Field(
+        "",
+        description=(
+            "这个标签自己的目标，请求没有另外要求时以它为准：`precision_target=0.9`、"
+            "`false_positive_rate=0.01`、`min_confidence=0.6` 或 `best_f1`；空表示用通常的阈值。"
+            "不能与 `threshold` 同时填。"
+        ),
+        examples=["precision_target=0.9"],
     )
     notes: str = Field("", description="备注。")
     exclusive_group: str = Field("", description="互斥组：同组标签只报告最强的一个。")
@@ -79,6 +90,7 @@ class StoredTagOut(BaseModel):
     negative_prompts: list[str]
     state: State
     threshold: float | None
+    target: str = Field(description="这个标签自己的目标；没有时为空。")
     notes: str
     exclusive_group: str
     examples: list[str] = Field(description="示例图的 id（图片的 SHA-256）。")
@@ -160,7 +172,8 @@ class TagBackgroundOut(BaseModel):
     """How a tag's similarities lie over the background images."""
 
     threshold: float = Field(description="现在的阈值：在平均的图片上需要达到的相似度。")
-    calibrated: float = Field(description="不手工设定时的阈值。")
+    state: Reach = Field(description=REACH)
+    calibrated: float = Field(description="不手工设定阈值与目标时的阈值。")
     background_images: int
     background_rate: float | None = Field(description="会命中背景图片的比例；没有背景库时为 null。")
     lowest: float = Field(description="第一格的下界。")
@@ -216,6 +229,7 @@ class PreviewOut(BaseModel):
     """What a tag would do, were it added."""
 
     threshold: float = Field(description="在平均的图片上需要达到的相似度。")
+    state: Reach = Field(description=REACH)
     background_images: int = Field(description="背景库里有多少图片。")
     background_rate: float | None = Field(description="会命中背景图片的比例；没有背景库时为 null。")
     nearest: list[NearTagOut] = Field(description="意思最接近的已有标签。")

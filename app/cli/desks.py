@@ -6,8 +6,10 @@ Both answer with the JSON of `/v1/vocabulary`, so that the commands need not kno
 from __future__ import annotations
 
 import getpass
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -19,7 +21,7 @@ from app.lint import examine
 from app.main import assemble, open_store
 from app.settings import Settings, load_settings
 from vocab.edit import Edit
-from vocab.errors import TagNotFoundError
+from vocab.errors import ExchangeError, TagNotFoundError
 from vocab.exchange import export_csv, export_json
 from vocab.imports import import_tags, read_tags
 from vocab.rules import clean_fields
@@ -229,4 +231,14 @@ def find_tag(desk: Desk, named: str) -> str:
     except Exception as error:
         raise TagNotFoundError(
             f"没有名称或 id 为“{named}”的标签", field="TAG", remedy="用 tuqian vocab list 查找。"
+        ) from error
+
+
+def read_input(file: Path) -> bytes:
+    """A file's bytes, or those of the standard input for `-`."""
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise ExchangeError(
+            f"读不到文件 {file}：{error.strerror}", field="FILE", remedy="检查路径是否写对。"
         ) from error

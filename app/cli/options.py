@@ -30,4 +30,12 @@ StateOption = Annotated[str | None, typer.Option("--state", help="active 或 pau
 ThresholdOption = Annotated[
     float | None, typer.Option("--threshold", min=-1, max=1, help="手工相似度阈值。")
 ]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        help="这个标签自己的目标：precision_target=0.9、false_positive_rate=0.01、"
+        "min_confidence=0.6 或 best_f1。",
+    ),
+]
 TagArgument = Annotated[str, typer.Argument(help="标签的名称、别名或 id。")]

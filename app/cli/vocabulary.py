@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.desks import desk_of, find_tag
+from app.cli.desks import desk_of, find_tag, read_input
 from app.cli.options import (
     AliasOption,
     AuthorOption,
@@ -27,11 +27,11 @@ from app.cli.options import (
     ReasonOption,
     StateOption,
     TagArgument,
+    TargetOption,
     TemplateOption,
     ThresholdOption,
     UrlOption,
 )
-from vocab.errors import ExchangeError
 
 app = typer.Typer(help="查看与修改词表。", no_args_is_help=True)
 out = Console()
@@ -74,6 +74,7 @@ def add(
     template: TemplateOption = None,
     negative: NegativeOption = None,
     threshold: ThresholdOption = None,
+    target: TargetOption = None,
     group: GroupOption = None,
     notes: NotesOption = None,
     state: StateOption = None,
@@ -92,6 +93,7 @@ def add(
         prompt_templates=template,
         negative_prompts=negative,
         threshold=threshold,
+        target=target,
         exclusive_group=group,
         notes=notes,
         state=state,
@@ -112,6 +114,7 @@ def edit(
     template: TemplateOption = None,
     negative: NegativeOption = None,
     threshold: ThresholdOption = None,
+    target: TargetOption = None,
     group: GroupOption = None,
     notes: NotesOption = None,
     state: StateOption = None,
@@ -133,6 +136,7 @@ def edit(
         prompt_templates=template,
         negative_prompts=negative,
         threshold=threshold,
+        target=target,
         exclusive_group=group,
         notes=notes,
         state=state,
@@ -166,7 +170,7 @@ def import_file(
     reason: ReasonOption = "",
 ) -> None:
     """导入词表文件：全部成功或全部不生效。"""
-    data = _read(file)
+    data = read_input(file)
     with desk_of(url, author, reason) as desk:
         did = desk.import_file(data, replace=replace, dry_run=dry_run)
     if dry_run:
@@ -266,16 +270,6 @@ def lint(as_json: JsonOption = False, url: UrlOption = None) -> None:
         _say(f"{len(found['findings'])} 处发现{skipped}")
     if found["findings"]:
         raise typer.Exit(1)
-
-
-def _read(file: Path) -> bytes:
-    """A file's bytes, or those of the standard input for `-`."""
-    try:
-        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        raise ExchangeError(
-            f"读不到文件 {file}：{error.strerror}", field="FILE", remedy="检查路径是否写对。"
-        ) from error
 
 
 def _fields(**given: Any) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def unit(rng: np.random.Generator, rows: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def snapshot() -> Snapshot:
-    """Tags with parents, exclusive groups and thresholds that some of them reach."""
+    """Tags with parents, exclusive groups, and thresholds and targets that some of them reach."""
     rng = np.random.default_rng(3)
     tags = tuple(
         Tag(
@@ -35,7 +35,8 @@ def snapshot() -> Snapshot:
             f"标签{n}",
             parents=(f"t{n // 3}",) if n % 3 == 1 and n > 3 else (),
             exclusive_group="组" if n % 7 == 0 else "",
-            threshold=float(rng.uniform(-0.2, 0.4)),
+            threshold=float(rng.uniform(-0.2, 0.4)) if n % 4 else None,
+            target="" if n % 4 else ("min_confidence=0.02", "precision_target=0.1")[n % 8 // 4],
         )
         for n in range(TAGS)
     )

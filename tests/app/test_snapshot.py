@@ -9,6 +9,7 @@ from vocab.background import BackgroundBank
 from vocab.calibration import ScoreModel
 from vocab.probes import ProbeSet
 from vocab.tags import Tag, Vocabulary
+from vocab.targets import Target
 
 
 def snapshot(revision: int, tags: tuple[Tag, ...] = ()) -> Snapshot:
@@ -63,3 +64,8 @@ def test_an_operators_threshold_reaches_the_calibration() -> None:
     manual = snapshot(1, (Tag("1", "猫", threshold=0.3), Tag("2", "狗"))).calibration.manual
     assert manual[0] == pytest.approx(0.3)
     assert np.isnan(manual[1])
+
+
+def test_an_operators_target_reaches_the_calibration() -> None:
+    tags = (Tag("1", "猫", target="precision_target=0.9"), Tag("2", "狗"))
+    assert snapshot(1, tags).calibration.aims.tolist() == [Target("precision", 0.9), None]

@@ -111,6 +111,19 @@ def test_history_is_listed_compared_and_rolled_back(run: Run) -> None:
     assert names(run) == ["动物", "猫"]
 
 
+def test_a_tag_is_given_a_target_of_its_own_and_loses_it(run: Run) -> None:
+    done(run("add", "汉服", "--target", "false_positive_rate=0.01"))
+    done(run("edit", "猫", "--target", "best_f1"))
+    found = {one["name"]: one["target"] for one in json.loads(done(run("list", "--json")))["items"]}
+    assert found == {"动物": "", "猫": "best_f1", "汉服": "false_positive_rate=0.01"}
+    assert "target：best_f1 → " in done(
+        run("edit", "猫", "--clear", "target") and run("diff", "3", "4")
+    )
+    refused = run("edit", "猫", "--target", "recall=0.9")
+    assert refused.exit_code
+    assert "target 不能是" in str(refused.exception)
+
+
 def test_a_file_goes_out_and_comes_back(run: Run, tmp_path: Path) -> None:
     for kind in ("csv", "json"):
         file = tmp_path / f"tags.{kind}"

@@ -379,11 +379,31 @@ def test_wrong_fields_are_refused_by_name(store: VocabularyStore) -> None:
         ({"id": "other"}, "id"),
         ({"aliases": "喵"}, "aliases"),
         ({"threshold": float("nan")}, "threshold"),
+        ({"target": "recall=0.9"}, "target"),
+        ({"target": "best_f1", "threshold": 0.3}, "target"),
     ):
         with pytest.raises(InvalidTagError) as refused, store.editing("a", "r") as edit:
             edit.update(tag.id, changes)
         assert refused.value.field == field
     assert store.head() == 1
+
+
+def test_a_target_is_a_field_like_the_others_and_no_tag_has_a_threshold_beside_it(
+    store: VocabularyStore,
+) -> None:
+    (tag,) = add(store, TagDraft("猫", target="precision_target=0.90"))
+    assert tag.target == "precision_target=0.9"
+    with store.editing("a", "r") as edit:
+        edit.update(tag.id, {"target": "", "threshold": 0.3})
+    (change,) = store.diff(1, 2).changes
+    assert change.fields == ("threshold", "target")
+    for again in ({"target": "best_f1"}, {"name": "猫", "target": "best_f1"}):
+        with pytest.raises(VocabularyError) as refused, store.editing("a", "r") as edit:
+            edit.update(tag.id, again) if "name" not in again else edit.merge([again])
+        assert "threshold" in str(refused.value)
+    with store.editing("a", "r") as edit:
+        edit.rollback_to(1)
+    assert store.get(tag.id) == tag
 
 
 # Parents.

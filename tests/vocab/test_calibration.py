@@ -127,6 +127,46 @@ def test_an_operators_threshold_goes_before_the_usual_cut_but_not_before_a_reque
     assert not np.allclose(calibration.thresholds(side, asked), 0.31)
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target("precision", 0.6),
+        Target("false_positive_rate", 0.1),
+        Target("confidence", 0.3),
+        Target("best_f1"),
+    ],
+)
+def test_a_tags_own_target_cuts_it_as_a_request_for_it_would_and_no_other_tag(
+    target: Target,
+) -> None:
+    plain = calibrated(3)
+    own = replace(plain, aims=np.asarray([None, target, None, target, None], dtype=np.object_))
+    side = plain.image_side(unit(np.random.default_rng(1), 4))
+    asked, usual, found = (
+        plain.thresholds(side, [target]),
+        plain.thresholds(side),
+        own.thresholds(side),
+    )
+    assert (found[:, [1, 3]] == asked[:, [1, 3]]).all()
+    assert (found[:, [0, 2, 4]] == usual[:, [0, 2, 4]]).all()
+    other = [Target("confidence", 0.7)]
+    assert (own.thresholds(side, other) == plain.thresholds(side, other)).all()
+    halves = own.taken(np.asarray([0, 1])).joined(own.taken(np.asarray([2, 3, 4])))
+    assert (halves.thresholds(side) == found).all()
+
+
+def test_a_tag_that_cannot_keep_its_own_target_says_so_and_is_out_of_reach() -> None:
+    aims = np.full(5, None, dtype=np.object_)
+    aims[2] = Target("precision", 0.9)
+    hopeless = replace(calibrated(3), shift=np.asarray([0, 0, -60, 0, 0], dtype=np.float32))
+    own = replace(hopeless, aims=aims)
+    assert own.reaches([]).tolist() == [True, True, False, True, True]
+    assert own.reaches([Target("confidence", 0.1)]).all()  # the request asks for something else
+    side = ImageSide(np.zeros(1, dtype=np.float32), np.full(1, 0.1, dtype=np.float32))
+    assert own.thresholds(side)[0, 2] > 1
+    assert (own.lenient_thresholds(side) == hopeless.thresholds(side)).all()
+
+
 def test_of_several_targets_the_strictest_counts() -> None:
     calibration = calibrated(3)
     side = ImageSide(np.zeros(2, dtype=np.float32), np.full(2, 0.1, dtype=np.float32))

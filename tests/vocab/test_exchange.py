@@ -88,6 +88,7 @@ drafts = st.lists(
         description=st.text(st.sampled_from('字|\\",;\n\r\t ='), max_size=8),
         category=names,
         threshold=st.none() | st.floats(-1, 1),
+        target=st.sampled_from(["", "", "best_f1", "false_positive_rate = 1e-3"]),
         state=st.sampled_from(["active", "paused"]),
     ),
     max_size=5,
@@ -178,8 +179,8 @@ def test_a_column_the_file_lacks_is_left_as_it_is(store: VocabularyStore) -> Non
 
 def test_every_line_at_fault_is_told_by_number(store: VocabularyStore) -> None:
     data = (
-        "name,parents,description,threshold,state\n"  # 1
-        "猫,,,,\n"  # 2
+        "name,parents,description,threshold,state,target\n"  # 1
+        "猫,,,,,precision_target=0.9\n"  # 2
         '"多行",,"一\n二",,\n'  # 3 and 4
         ",,没有名称,,\n"  # 5
         f"{'长' * 300},,,,\n"  # 6
@@ -187,9 +188,11 @@ def test_every_line_at_fault_is_told_by_number(store: VocabularyStore) -> None:
         "猫,,,,\n"  # 8
         "鸟,,,高,\n"  # 9
         "鱼,,,,睡觉\n"  # 10
-        "一,,,,,多了,\n"  # 11
+        "一,,,,,,多了,\n"  # 11
         "a\x07b,,,,\n"  # 12
         f"字,,{'字' * 20_000},,\n"  # 13
+        "龟,,,,,recall=0.9\n"  # 14
+        "蛇,,,0.3,,best_f1\n"  # 15
     ).encode()
     assert lines_at_fault(data, store) == [
         (5, "name"),
@@ -200,6 +203,8 @@ def test_every_line_at_fault_is_told_by_number(store: VocabularyStore) -> None:
         (11, None),
         (12, "name"),
         (13, "description"),
+        (14, "target"),
+        (15, "target"),
     ]
 
 

@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pytest
 
 from app.api.context import Service
@@ -20,6 +21,7 @@ from app.pipeline.checkpoint import Checkpoint
 from app.pipeline.items import Item, Skipped
 from app.pipeline.run import CHUNK_BYTES, CHUNKS_AHEAD, Run
 from tests.fixtures.collection_files import jpeg
+from vocab.targets import Target
 
 PHOTO = jpeg(1)
 
@@ -68,6 +70,18 @@ def go(run: Run, limit: int | None = None) -> list[int]:
     told: list[int] = []
     asyncio.run(run.go(limit, told.append))
     return told
+
+
+@pytest.mark.parametrize(("confidence", "some"), [(0.001, True), (0.9999, False)])
+def test_a_run_keeps_to_the_targets_of_the_tags(
+    service: Service, checkpoint: Checkpoint, confidence: float, some: bool
+) -> None:
+    run = run_of(service, Counted(checkpoint, 2))
+    calibration = run.snapshot.calibration
+    aims = np.full(len(run.snapshot.tags), Target("confidence", confidence), dtype=np.object_)
+    own = replace(run.snapshot, calibration=replace(calibration, aims=aims))
+    go(replace(run, snapshot=own, options=Options()))
+    assert [bool(row.tags) for row, _ in checkpoint.rows()] == [some, some]
 
 
 def test_every_image_has_a_row_in_its_place_and_a_bad_one_says_why(
