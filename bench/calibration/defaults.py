@@ -24,6 +24,7 @@ from app.scoring import score_model_of
 from app.snapshot import Measure, Snapshot, build_snapshot
 from bench.builtin.data import read_jsonl
 from bench.calibration.fit import Ground, ground
+from bench.calibration.measures import macro_f1
 from bench.calibration.table import kept, read
 from bench.calibration.truth import FloatArray, Forgetful, Labelled, complete, mentioned
 from vocab.background import BackgroundBank
@@ -205,12 +206,25 @@ def seconds(stand: Ground) -> None:
 
 
 def added_later(stand: Ground, truth: Labelled) -> None:
-    """A thousand more tags change no number of those that were there."""
-    model = score_model_of(stand.encoder)
-    before = calibrate(stand.tags[truth.rows], stand.probes, stand.bank, model)
-    more = np.concatenate([stand.tags[truth.rows], stand.tags[:1000]])
-    after = calibrate(more, stand.probes, stand.bank, model)
-    moved = np.abs(after.intercept[: len(truth.rows)] - before.intercept).max()
+    """A tag added to a running service is as good as one that was there, and moves no other."""
+    model, tags = score_model_of(stand.encoder), stand.tags[truth.rows]
+    at_once = calibrate(tags, stand.probes, stand.bank, model)
+    half = len(tags) // 2
+    first, second = (
+        calibrate(part, stand.probes, stand.bank, model) for part in (tags[:half], tags[half:])
+    )
+    best = Target("best_f1")
+    there, added = (
+        read(one, truth.vectors, tags).emitted[best][:, half:]
+        for one in (at_once, first.joined(second))
+    )
+    rest = truth.truth[:, half:], truth.counted[:, half:]
+    print(
+        f"macro-F1 of {len(tags) - half} tags: {macro_f1(there, *rest):.3f} there from the start,"
+        f" {macro_f1(added, *rest):.3f} added later"
+    )
+    more = first.joined(calibrate(stand.tags[:1000], stand.probes, stand.bank, model))
+    moved = np.abs(more.intercept[:half] - first.intercept).max()
     print(f"adding 1,000 tags moves the intercept of the others by {moved:.2g} at most")
 
 
