@@ -41,8 +41,11 @@ types: $(VENV)/.test
 imports: $(VENV)/.test
 	$(BIN)/lint-imports
 
+# 一个文件的测试在同一个进程里。页面的测试另跑：浏览器占着所在进程的事件循环。
+AT_ONCE ?= -n auto --maxprocesses 4 --dist loadfile
 unit: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(AT_ONCE) --ignore=tests/e2e/page
+	$(BIN)/python -m pytest -m "not slow" $(AT_ONCE) tests/e2e/page
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
