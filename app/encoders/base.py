@@ -64,6 +64,16 @@ class Encoder(Protocol):
     def encode_pixels_full(self, pixels: PixelArray) -> FloatArray:
         """As `encode_pixels`, to `(n, dim + copy_dim)`: each part for itself of unit length."""
 
+    @property
+    def gives_parts(self) -> bool:
+        """Whether it embeds the parts of an image in the pass that embeds the whole."""
+
+    def encode_parts(self, pixels: PixelArray) -> FloatArray:
+        """`(n, 3, height, width)` to `(n, 1 + k, dim) float32`, unit rows: the image, then parts.
+
+        Raises `EncoderError` for a model that gives none.
+        """
+
     def encode_images(self, images: Sequence[Image.Image]) -> FloatArray:
         """Decoded RGB images to `(n, dim) float32`, unit rows."""
 

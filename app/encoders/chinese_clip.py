@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from cn_clip.clip.model import CLIP, LayerNorm
+from cn_clip.clip.model import CLIP, LayerNorm, VisualTransformer
 
 from app.encoders.dual import DualEncoder
 from app.encoders.identity import file_digest, model_key
@@ -23,6 +24,7 @@ from app.encoders.runtimes.torch import (
     TorchTextTower,
     choose_placement,
 )
+from app.encoders.vit_parts import encode_parts
 from app.encoders.wordpiece import WordPieceTokenizer
 from app.errors import ModelFileError
 
@@ -93,7 +95,18 @@ def load_chinese_clip(
         tokenizer=WordPieceTokenizer(),
         image_tower=TorchImageTower(model.encode_image, placement, preprocessing),
         text_tower=TorchTextTower(model.encode_text, placement),
+        part_tower=_part_tower(model, placement, preprocessing),
     )
+
+
+def _part_tower(
+    model: CLIP, placement: Placement, preprocessing: Preprocessing
+) -> TorchImageTower | None:
+    """What embeds the patches of an image; a ResNet has none. Never compiled: it is rarely used."""
+    if not isinstance(model.visual, VisualTransformer):
+        return None
+    graph = partial(encode_parts, model.visual)
+    return TorchImageTower(graph, replace(placement, compiled=False), preprocessing)
 
 
 def preprocessing_of(shape: Shape) -> Preprocessing:

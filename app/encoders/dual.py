@@ -37,6 +37,7 @@ class DualEncoder:
     text_tower: TextTower
     copy_tower: FeatureTower | None = None
     copy_space: CopySpace | None = None
+    part_tower: ImageTower | None = None
 
     @property
     def copy_dim(self) -> int:
@@ -83,6 +84,21 @@ class DualEncoder:
         copies = self._unit(self.copy_space(features), "图像")
         return np.concatenate([self._unit(embedding, "图像"), copies], axis=1)
 
+    @property
+    def gives_parts(self) -> bool:
+        """Whether it embeds the parts of an image in the pass that embeds the whole."""
+        return self.part_tower is not None
+
+    def encode_parts(self, pixels: PixelArray) -> FloatArray:
+        """`(n, 3, size, size)` prepared pixels to `(n, 1 + k, dim) float32`, unit rows.
+
+        The first is the image itself, as `encode_pixels` has it. Raises `EncoderError` for a model
+        that gives no parts.
+        """
+        if self.part_tower is None:
+            raise EncoderError(f"模型 {self.name} 这样运行时不能给出图片各处的向量")
+        return self._unit(self.part_tower(pixels), "图像")
+
     def encode_images(self, images: Sequence[Image.Image]) -> FloatArray:
         """Decoded RGB images to `(n, dim) float32`, unit rows."""
         parts = [
@@ -105,8 +121,10 @@ class DualEncoder:
         return vectors
 
     def close(self) -> None:
-        """Closes both towers."""
+        """Closes its towers."""
         self.image_tower.close()
+        if self.part_tower is not None:
+            self.part_tower.close()
         self.text_tower.close()
 
     def _unit(self, vectors: FloatArray, kind: str) -> FloatArray:
