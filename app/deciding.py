@@ -18,6 +18,7 @@ from app.recall import Recalled, StoredFacts
 from app.retag import tags_of
 from app.snapshot import Snapshot
 from app.sweep import swept
+from vocab.parts import local_scores, with_parts
 
 FloatArray = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -60,8 +61,11 @@ def decide(
     rows: Rows,
     options: Options,
     answers: ResultCache[Tagged] | None = None,
+    parts: Sequence[FloatArray | None] = (),
 ) -> Decided:
     """Tags images by the `(m, d) float32` unit vectors of a model; `rows` are the tags asked for.
+
+    `parts` are the `(k, d)` unit vectors of what each image consists of, where they should speak.
 
     Answers given before, to the same file under the same vocabulary and options, are taken from
     `answers`.
@@ -79,6 +83,8 @@ def decide(
     left = [at for at in range(len(images)) if at not in found]
     chosen = vectors[left]
     similarities = snapshot.index.similarities(chosen, model_key)
+    if any(one is not None for one in parts):
+        similarities = _with_parts(snapshot, chosen, similarities, [parts[at] for at in left])
     searched = time.monotonic()
     for at, numbers in zip(left, numbers_of(snapshot, chosen, similarities, options), strict=True):
         image = images[at]
@@ -92,6 +98,25 @@ def decide(
         (searched - began) * 1000,
         (time.monotonic() - searched) * 1000,
     )
+
+
+def _with_parts(
+    snapshot: Snapshot,
+    vectors: FloatArray,
+    similarities: FloatArray,
+    parts: Sequence[FloatArray | None],
+) -> FloatArray:
+    """`(m, n)` similarities in which the parts of an image speak too, where it has any."""
+    probes = snapshot.calibration.probes
+    found: FloatArray = similarities.copy()
+    side = probes.image_side(vectors)
+    for at, one in enumerate(parts):
+        if one is not None:
+            local = local_scores(snapshot.index.vectors, one, probes)
+            found[at] = with_parts(
+                similarities[at], local, float(side.means[at]), float(side.spreads[at])
+            )
+    return found
 
 
 def chosen(

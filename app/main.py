@@ -32,6 +32,7 @@ from app.editor import Editor
 from app.encoders.base import Encoder
 from app.encoders.catalog import CATALOG
 from app.follower import Follower
+from app.image_vectors import part_batcher_of
 from app.intake.fetch import Fetcher
 from app.intake.guarded import decoder_of
 from app.intake.limits import Limits
@@ -127,6 +128,7 @@ def assemble(settings: Settings, stack: ExitStack, report: Report = silent) -> S
         pool=pool,
         limits=Limits(settings.max_image_bytes, settings.max_image_pixels),
         timeout_s=settings.request_timeout_s,
+        part_batcher=part_batcher_of(encoders, batcher, stack),
         collection=collection,
         fetch=fetcher_of(settings).fetch if settings.fetch_urls else None,
         observe=learning.observe,

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from app.batching.admission import Gate, WaitingGate
 from app.batching.batcher import Batcher, Encoded, Priority
-from app.batching.cache import KnownImage, ResultCache, VectorCache
+from app.batching.cache import ResultCache, VectorCache
 from app.choice import Options, Rows, rows_of
 from app.deciding import Decided, Tagged, decide, tags_to_keep
-from app.encoders.base import Encoder, unit_rows
+from app.encoders.base import Encoder
 from app.errors import ImageError, RequestTimeoutError
+from app.image_vectors import ImageVectors, stacked
 from app.intake.limits import Limits
 from app.intake.sources import Fetch, Source, StoredSource, UrlSource
 from app.intake.tiles import TILES
@@ -78,6 +79,7 @@ class Tagger:
     pool: Executor
     limits: Limits
     timeout_s: float
+    part_batcher: Batcher | None = None
     collection: ImageCollection | None = None
     fetch: Fetch | None = None
     seen: VectorCache | None = None
@@ -103,10 +105,11 @@ class Tagger:
         snapshot = self.live.current()
         rows = rows_of(snapshot, options)
         facts = options.duplicates or options.index
-        tiled = options.detail == "high"
-        async with self._place(len(sources) * (1 + TILES if tiled else 1), priority):
+        detailed = options.detail == "high"
+        tiles = TILES if detailed and self.part_batcher is None else 0
+        async with self._place(len(sources) * (1 + tiles), priority):
             deadline = time.monotonic() + self.timeout_s
-            work = self._encode(sources, deadline, facts, priority, tiled)
+            work = self._encode(sources, deadline, facts, priority, detailed)
             images, encoded = await self._in_time(work, deadline)
             decided = await self._decided(snapshot, images, encoded, rows, options)
             stages = {
@@ -175,11 +178,19 @@ class Tagger:
     ) -> Decided:
         """The tags of the images that are pixels, off the event loop where there are many pairs."""
         good = [image for image in images if isinstance(image, Pixels)]
-        vectors = _stacked(encoded, self.encoder.dim)
         work = partial(
-            decide, snapshot, good, vectors, self.encoder.model_key, rows, options, self.answers
+            decide,
+            snapshot,
+            good,
+            stacked(encoded, self.encoder.dim),
+            self.encoder.model_key,
+            rows,
+            options,
+            self.answers,
+            [one.parts for one in encoded],
         )
-        if options.precision_ranges or len(good) * len(snapshot.tags) > PAIRS_ON_THE_LOOP:
+        slow = options.precision_ranges or options.detail == "high"
+        if slow or len(good) * len(snapshot.tags) > PAIRS_ON_THE_LOOP:
             decided = await asyncio.get_running_loop().run_in_executor(self.pool, work)
         else:
             decided = work()
@@ -231,43 +242,25 @@ class Tagger:
         deadline: float,
         facts: bool,
         priority: Priority,
-        tiled: bool = False,
+        detailed: bool = False,
     ) -> tuple[list[Pixels | Problem], list[Encoded]]:
         """Every source as pixels or a problem, and the vectors of those that are pixels.
 
         Each goes its own way: the first are encoded while the last are still being decoded.
         """
 
+        vectors = ImageVectors(self.encoder, self.batcher, self.part_batcher, self.seen)
+
         async def through(source: Source) -> tuple[Pixels | Problem, Encoded | None]:
-            image = await self._take_in(source, facts, tiled)
+            image = await self._take_in(source, facts, detailed)
             if isinstance(image, Problem):
                 return image, None
-            return image, await self._vector_of(image, deadline, priority)
+            return image, await vectors.of(image, deadline, priority, detailed=detailed)
 
         found = await all_of(through(source) for source in sources)
         return [image for image, _ in found], [one for _, one in found if one is not None]
 
-    async def _vector_of(self, image: Pixels, deadline: float, priority: Priority) -> Encoded:
-        """The image's vectors: those kept of a stored one, else by the encoder."""
-        if isinstance(image.facts, StoredFacts):
-            query = image.facts.query
-            return Encoded(query.vector, 0.0, 0.0, query.copy_vector)
-        if image.known is not None:
-            return Encoded(image.known.vector, 0.0, 0.0, image.known.copy_vector)
-        assert image.pixels is not None  # noqa: S101 - only those above have none
-        row = await self.batcher.encode(image.pixels, deadline, priority)
-        encoded = row.parted(self.encoder.dim)
-        # One that is blank must be seen to be so again.
-        if self.seen is not None and image.blank is None:
-            size = image.width, image.height
-            self.seen.put(image.sha256, KnownImage(*size, encoded.vector, encoded.copy_vector))
-        if image.tiles:
-            tiles = await all_of(self.batcher.encode(t, deadline, priority) for t in image.tiles)
-            rows = [encoded.vector, *(tile.parted(self.encoder.dim).vector for tile in tiles)]
-            encoded = replace(encoded, detailed=unit_rows(np.mean(rows, axis=0)[None, :])[0])
-        return encoded
-
-    async def _take_in(self, source: Source, facts: bool, tiled: bool) -> Pixels | Problem:
+    async def _take_in(self, source: Source, facts: bool, detailed: bool) -> Pixels | Problem:
         """One source to prepared pixels, off the event loop."""
         try:
             loop = asyncio.get_running_loop()
@@ -282,16 +275,10 @@ class Tagger:
                     self.limits,
                     self.encoder,
                     facts=facts,
-                    tiled=tiled,
-                    seen=self.seen,
+                    tiled=detailed and self.part_batcher is None,
+                    # What is kept of a file does not say what its parts show.
+                    seen=None if detailed else self.seen,
                 )
             return await loop.run_in_executor(self.pool, work)
         except (ImageError, ImageNotFoundError) as error:
             return Problem(error)
-
-
-def _stacked(encoded: Sequence[Encoded], dim: int) -> FloatArray:
-    """`(m, d) float32` to tag the images of a request by, which may all have failed."""
-    if not encoded:
-        return np.zeros((0, dim), dtype=np.float32)
-    return np.stack([o.vector if o.detailed is None else o.detailed for o in encoded])

@@ -62,6 +62,7 @@ class Batcher:
         self._observe = observe
         self._max_batch = max_batch
         self._max_wait_s = max_wait_ms / 1000
+        self._max_queue = max_queue
         self._line = Line(max_queue)
         self._ahead: _Batch | None = None
         self._stacking = 0
@@ -76,6 +77,15 @@ class Batcher:
         for n, encode in enumerate(each):
             self._start(f"batcher-{n}", partial(self._work, encode))
         self._start("batcher-ahead", self._prepare)
+
+    def beside(self, encoders: Sequence[Encode]) -> Batcher:
+        """Another with the same numbers, for other functions of the same models."""
+        return Batcher(
+            encoders,
+            max_batch=self._max_batch,
+            max_wait_ms=self._max_wait_s * 1000,
+            max_queue=self._max_queue,
+        )
 
     @property
     def encoders(self) -> int:

@@ -31,14 +31,14 @@ PATIENCE = 2.0
 class Encoded:
     """One image's `(d,) float32` row as the encoder gave it, and its waits in milliseconds.
 
-    `detailed (d,)` is a unit vector of the image and its parts, where it was asked for.
+    `parts (k, d)` are the unit vectors of its parts, where they were asked for.
     """
 
     vector: FloatArray
     queue_ms: float
     encode_ms: float
     copy_vector: FloatArray | None = None
-    detailed: FloatArray | None = None
+    parts: FloatArray | None = None
 
     def parted(self, dim: int) -> Encoded:
         """The row of an encoder that gives copy vectors too, as its two vectors."""

@@ -245,8 +245,22 @@ def test_high_detail_looks_at_parts_and_is_not_mistaken_for_the_usual_answer(
     assert tagged(ask(tagger, [CAT], EVERYTHING)) == usual
 
 
-def test_high_detail_takes_the_places_its_parts_need(tagger: Tagger) -> None:
-    narrow = replace(tagger, gate=Gate(4))
+def test_what_both_ways_of_looking_closer_say_of_a_photo_is_what_it_shows(tagger: Tagger) -> None:
+    assert tagger.part_batcher is not None
+    tiled = replace(tagger, part_batcher=None)
+    close = Options(min_confidence=0.0, detail="high")
+    in_places, in_tiles = tagged(ask(tagger, [TIGER], close)), tagged(ask(tiled, [TIGER], close))
+    assert in_places.tags[0].tag.name == in_tiles.tags[0].tag.name == "老虎"
+
+
+def test_parts_of_an_image_come_with_what_is_known_of_its_copies(tagger: Tagger) -> None:
+    close = Options(detail="high", duplicates=True)
+    result = tagged(ask(tagger, [CAT], close))
+    assert result.recalled is not None
+
+
+def test_a_model_that_gives_no_parts_takes_the_places_its_tiles_need(tagger: Tagger) -> None:
+    narrow = replace(tagger, gate=Gate(4), part_batcher=None)
     with narrow.gate.place(1):
         assert tagged(ask(narrow, [CAT])).tags
         with pytest.raises(OverloadedError):
