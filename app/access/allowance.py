@@ -1,4 +1,8 @@
-"""How often a key may be used: a bucket of tokens for its rate, a count for its day."""
+"""How much a key may be used: a bucket of tokens for its rate, a count for its day.
+
+The unit is an image, or a request where it has none: a request counts as one before it is read,
+and the images beyond its first when it has been.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,8 @@ def now_utc() -> datetime:
 class Bucket:
     """Fills at a rate up to a burst; each request takes one token out of it.
 
-    See "token bucket" in RFC 2697, with requests for bytes.
+    See "token bucket" in RFC 2697, with requests for bytes. `tokens` is below zero where a request
+    had many images: none is refused for its size, but those after it wait.
     """
 
     rate_per_s: float
@@ -70,16 +75,41 @@ class Allowances:
             used = self._used.get(key.id, 0)
             if key.daily_requests and used >= key.daily_requests:
                 raise QuotaExhaustedError(
-                    f"密钥 {key.name} 今天的 {key.daily_requests} 次请求已用完",
+                    f"密钥 {key.name} 今天的 {key.daily_requests} 次已用完",
                     retry_after_s=self._until_midnight_s(),
                 )
             if key.rate_per_s and (wait := self._bucket(key).wait_s(self._monotonic())) > 0:
                 raise RateLimitedError(
-                    f"密钥 {key.name} 的请求超过每秒 {key.rate_per_s:g} 次", retry_after_s=wait
+                    f"密钥 {key.name} 的用量超过每秒 {key.rate_per_s:g} 次", retry_after_s=wait
                 )
-            self._used[key.id] = used + 1
-            place = (key.id, self._day)
-            self._unsaved[place] = self._unsaved.get(place, 0) + 1
+            self._count(key, 1)
+
+    def spend_more(self, key: Key, images: int, *, paced: bool = True) -> None:
+        """Counts the images of a request beyond its first, which `spend` counted.
+
+        Raises `QuotaExhaustedError` where the day has not so many left: the request then counts
+        for nothing. Only what is `paced` takes from the rate.
+        """
+        with self._lock:
+            self._turn_day()
+            left = key.daily_requests - self._used.get(key.id, 0)
+            if key.daily_requests and images > left:
+                self._count(key, -1)
+                raise QuotaExhaustedError(
+                    f"这个请求有 {images + 1} 张图片，而密钥 {key.name} 今天只剩 {left + 1} 次",
+                    retry_after_s=self._until_midnight_s(),
+                )
+            self._count(key, images)
+            if key.rate_per_s and paced:
+                self._bucket(key).tokens -= images
+
+    def give_back(self, key: Key, images: int, *, paced: bool = True) -> None:
+        """Takes back what `spend_more` counted, where the service did not do its part."""
+        with self._lock:
+            self._turn_day()
+            self._count(key, -min(images, self._used.get(key.id, 0)))
+            if key.rate_per_s and paced:
+                self._bucket(key).tokens += images
 
     def take_unsaved(self) -> Mapping[tuple[str, date], int]:
         """The requests counted since this was asked last, by key and day."""
@@ -92,6 +122,11 @@ class Allowances:
         with self._lock:
             for place, count in counts.items():
                 self._unsaved[place] = self._unsaved.get(place, 0) + count
+
+    def _count(self, key: Key, units: int) -> None:
+        self._used[key.id] = self._used.get(key.id, 0) + units
+        place = (key.id, self._day)
+        self._unsaved[place] = self._unsaved.get(place, 0) + units
 
     def _bucket(self, key: Key) -> Bucket:
         bucket = self._buckets.get(key.id)

@@ -62,6 +62,19 @@ class Door:
         self._allowances.spend(key)
         return Caller(key.role, key.name, key.id)
 
+    def charge(self, caller: Caller, images: int, *, paced: bool = True) -> None:
+        """Counts the images of a request beyond its first; nothing for a caller without a key.
+
+        Raises `QuotaExhaustedError`. What is not `paced` does not count towards the rate.
+        """
+        if images > 0 and (key := self._keys.get(caller.key_id)):
+            self._allowances.spend_more(key, images, paced=paced)
+
+    def give_back(self, caller: Caller, images: int, *, paced: bool = True) -> None:
+        """Takes back what `charge` counted."""
+        if images > 0 and (key := self._keys.get(caller.key_id)):
+            self._allowances.give_back(key, images, paced=paced)
+
     def without_token(self, *, from_here: bool) -> Caller:
         """A caller without a key; `from_here` says that the request was made on this machine.
 

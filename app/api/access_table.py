@@ -63,6 +63,7 @@ TABLE: dict[tuple[str, str], Rule] = {
     ("PATCH", "/v1/vocabulary/tags/{tag_id}"): _edit("修改标签"),
     ("DELETE", "/v1/vocabulary/tags/{tag_id}"): _edit("删除标签"),
     ("GET", "/v1/vocabulary/tags/{tag_id}/background"): READ,
+    ("GET", "/v1/vocabulary/tags/{tag_id}/examples"): READ,
     ("POST", "/v1/vocabulary/tags/{tag_id}/examples"): _edit("添加示例图"),
     ("DELETE", "/v1/vocabulary/tags/{tag_id}/examples/{example_id}"): _edit("去掉示例图"),
     ("POST", "/v1/vocabulary/import"): _edit("导入词表"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 
 from app.errors import InvalidRequestError
 from vocab.errors import TagNotFoundError
@@ -41,6 +42,17 @@ def tag_path(tag_id: str) -> str:
             f"没有 id 为 {tag_id[:64]!r} 的标签", field="id", remedy="请先查询标签列表。"
         )
     return tag_id
+
+
+def refuse_unknown(form: FormData, known: Collection[str], remedy: str) -> None:
+    """Raises `InvalidRequestError` naming the first field of a form that nobody would read."""
+    unknown = sorted(set(form) - set(known))
+    if unknown:
+        raise InvalidRequestError(
+            f"表单里有未知的字段：{'、'.join(name[:64] for name in unknown)}",
+            field=unknown[0][:64],
+            remedy=remedy,
+        )
 
 
 async def read_file(request: Request) -> bytes:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from app.api.bodies import json_body
+from app.api.charging import charged
 from app.api.context import Service, service_of
 from app.api.image_reading import filters_of, read_image_order
 from app.api.image_render import added_out, found_out, group_out, image_out, retag_out
@@ -60,8 +61,9 @@ async def add(request: Request) -> Response:
     service = service_of(request)
     try:
         async with read_image_order(request, service.max_images) as order:
-            work = service.tagger.tag(order.sources, Options(index=True), order.names)
-            answer = await while_present(request, work)
+            with charged(request, len(order.sources)):
+                work = service.tagger.tag(order.sources, Options(index=True), order.names)
+                answer = await while_present(request, work)
     except ValidationError as error:
         return invalid_response(error.errors())
     except CallerLeftError:

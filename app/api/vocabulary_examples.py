@@ -10,13 +10,14 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from app.api.bodies import tag_path
+from app.api.bodies import refuse_unknown, tag_path
+from app.api.charging import charged
 from app.api.context import Service, service_of
 from app.api.editing import EditIntent, carry_out, edit_out, edit_response, expected_version
 from app.api.problems import invalid_response
 from app.api.reading import parse_json
 from app.api.vocabulary import PROBLEMS
-from app.api.vocabulary_schemas import EditOut, ExamplesIn
+from app.api.vocabulary_schemas import EditOut, ExampleOut, ExamplesIn, ExamplesOut
 from app.encoders.base import FloatArray
 from app.errors import InvalidRequestError
 from app.intake.sources import UploadSource
@@ -26,6 +27,7 @@ from vocab.errors import TagNotFoundError
 router = APIRouter(prefix="/v1/vocabulary", tags=["词表"])
 
 MAX_FORM_FIELDS = 4
+FILES_REMEDY = "用 multipart/form-data 上传，例如 curl -F files=@logo.png。"
 FILES_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -34,6 +36,7 @@ FILES_BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["files"],
+                    "additionalProperties": False,
                     "properties": {
                         "files": {
                             "type": "array",
@@ -83,6 +86,25 @@ async def add_examples(request: Request, intent: EditIntent, tag_id: str) -> Res
     return edit_response((await carry_out(service, intent, change)).value, 201)
 
 
+@router.get(
+    "/tags/{tag_id}/examples",
+    summary="列出标签的示例图",
+    responses={404: PROBLEMS[404]},
+)
+def list_examples(request: Request, tag_id: str) -> ExamplesOut:
+    """上传的示例图只留下向量；图片库里也有同一个文件时，给出它的 id，可以取缩略图。"""
+    service = service_of(request)
+    store = service.collection.store
+    tag = service.editor.store.stored(tag_path(tag_id)).tag
+    numbers = {one: found for one in tag.examples if (found := store.same_bytes(one))}
+    stored = store.load(number for found in numbers.values() for number in found)
+
+    def image_id(one: str) -> str | None:
+        return next((stored[n].ids[0] for n in numbers.get(one, ()) if n in stored), None)
+
+    return ExamplesOut(items=[ExampleOut(id=one, image_id=image_id(one)) for one in tag.examples])
+
+
 @router.delete(
     "/tags/{tag_id}/examples/{example_id}",
     summary="去掉标签的一张示例图",
@@ -114,12 +136,12 @@ async def _uploaded(request: Request, service: Service) -> dict[str, FloatArray]
     """Vectors of the uploaded images by their SHA-256."""
     most = service.max_images
     async with request.form(max_files=most + 1, max_fields=MAX_FORM_FIELDS) as form:
+        refuse_unknown(form, {"files"}, FILES_REMEDY)
         files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
-        _check_count(
-            len(files), most, "files", "用 multipart/form-data 上传，例如 curl -F files=@logo.png。"
-        )
+        _check_count(len(files), most, "files", FILES_REMEDY)
         sources = [UploadSource(file.file, file.filename or "") for file in files]
-        return await service.tagger.embed(sources)
+        with charged(request, len(sources)):
+            return await service.tagger.embed(sources)
 
 
 async def _stored(request: Request, service: Service) -> dict[str, FloatArray]:

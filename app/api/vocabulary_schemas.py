@@ -207,6 +207,19 @@ class ExamplesIn(RequestModel):
     image_ids: list[str] = Field(min_length=1, description="已入库图片的 id。")
 
 
+class ExampleOut(BaseModel):
+    """An image that shows what a tag means."""
+
+    id: str = Field(description="图片的 SHA-256。")
+    image_id: str | None = Field(description="图片库里同一个文件的 id；没有入库则为 null。")
+
+
+class ExamplesOut(BaseModel):
+    """The example images of a tag, in the order they were added."""
+
+    items: list[ExampleOut]
+
+
 class FindingOut(BaseModel):
     """One thing that may be wrong with the vocabulary."""
 

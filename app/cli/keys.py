@@ -30,8 +30,12 @@ RoleOption = Annotated[
 def create(
     name: Annotated[str, typer.Argument(help="名称，成为修改记录里的作者；不能重复使用。")],
     role: RoleOption = "tag",
-    rate: Annotated[float, typer.Option(min=0, help="每秒最多几次请求，0 为不限。")] = 0.0,
-    daily: Annotated[int, typer.Option(min=0, help="每天（UTC）最多几次请求，0 为不限。")] = 0,
+    rate: Annotated[
+        float, typer.Option(min=0, help="每秒最多几次，一张图算一次，0 为不限。")
+    ] = 0.0,
+    daily: Annotated[
+        int, typer.Option(min=0, help="每天（UTC）最多几次，一张图算一次，0 为不限。")
+    ] = 0,
 ) -> None:
     """创建密钥。密钥只显示这一次；标准输出只有密钥本身。"""
     with _store() as store:

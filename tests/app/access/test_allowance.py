@@ -97,6 +97,62 @@ def test_a_refused_request_does_not_count_towards_the_day() -> None:
     assert sum(spent.take_unsaved().values()) == 2
 
 
+def test_many_images_are_not_refused_for_the_rate_but_those_after_them_wait() -> None:
+    clock = Clock()
+    spent, one = allowances(clock), key(rate=5)
+    spent.spend(one)
+    spent.spend_more(one, 31)
+    with pytest.raises(RateLimitedError) as caught:
+        spent.spend(one)
+    assert caught.value.retry_after_s == pytest.approx((32 - 10 + 1) / 5)
+    clock.seconds += caught.value.retry_after_s
+    spent.spend(one)
+
+
+def test_more_images_than_the_day_has_left_are_refused_whole_and_count_for_nothing() -> None:
+    spent, one = allowances(Clock()), key(daily=10)
+    spent.spend(one)
+    spent.spend_more(one, 3)
+    spent.spend(one)
+    with pytest.raises(QuotaExhaustedError, match=r"有 8 张图片.*只剩 6 次") as caught:
+        spent.spend_more(one, 7)
+    assert caught.value.retry_after_s == 12 * 3600
+    spent.spend(one)
+    spent.spend_more(one, 5)
+    with pytest.raises(QuotaExhaustedError):
+        spent.spend(one)
+    assert sum(spent.take_unsaved().values()) == 10
+
+
+def test_what_is_given_back_can_be_used_again_and_what_is_not_paced_leaves_the_rate_alone() -> None:
+    spent, one = allowances(Clock()), key(rate=1, daily=10)
+    spent.spend(one)
+    spent.spend_more(one, 9)
+    spent.give_back(one, 9)
+    spent.spend(one)
+    spent.spend_more(one, 8, paced=False)
+    assert sum(spent.take_unsaved().values()) == 10
+    with pytest.raises(QuotaExhaustedError):
+        spent.spend(one)
+
+
+@given(st.lists(st.integers(1, 40), max_size=60), st.integers(1, 100))
+def test_no_sizes_of_requests_get_more_images_than_the_day_has(
+    sizes: Sequence[int], daily: int
+) -> None:
+    spent, one, passed = allowances(Clock()), key(daily=daily), 0
+    for size in sizes:
+        try:
+            spent.spend(one)
+            if size > 1:
+                spent.spend_more(one, size - 1)
+        except QuotaExhaustedError:
+            continue
+        passed += size
+    assert passed <= daily
+    assert passed == sum(spent.take_unsaved().values())
+
+
 def test_what_was_used_before_a_restart_counts() -> None:
     spent = allowances(Clock())
     spent.start({"k": 2})

@@ -227,6 +227,36 @@ def test_a_key_over_its_rate_and_its_day_is_told_when_to_come_back(
             assert 1 <= int(refused.headers["Retry-After"]) <= 86_400
 
 
+def test_a_request_counts_as_many_times_as_it_has_images(
+    new_client: Callable[..., TestClient], tmp_path: Path
+) -> None:
+    new_client()
+    database = Database(Settings(data_dir=tmp_path / "data").database)
+    database.migrate()
+    _, token = KeyStore(database).create("few", "edit", daily_requests=10)
+    database.close()
+    photos = [("files", PHOTO.read_bytes())]
+    with new_client(max_queue=4) as client:
+        for path, images, status in (
+            ("/v1/tag", 3, 200),
+            ("/v1/images", 5, 503),  # more than the house holds: the service's refusal costs one
+            ("/v1/tag", 8, 429),  # and the caller's nothing
+            ("/v1/images", 4, 200),
+            ("/predict", 1, 200),
+        ):
+            files = photos * images if path != "/predict" else {"file": photos[0][1]}
+            answer = client.post(path, files=files, headers=bearer(token))
+            assert answer.status_code == status, (path, answer.text)
+            if status == 429:
+                assert answer.json()["code"] == "quota_exhausted"
+                assert "只剩 6 次" in answer.json()["detail"]
+                assert int(answer.headers["Retry-After"]) > 0
+        job = {"images": [{"image_id": "x"}, {"image_id": "y"}]}
+        assert client.post("/v1/jobs", json=job, headers=bearer(token)).status_code == 429
+        assert client.get("/v1/models", headers=bearer(token)).status_code == 200
+        assert client.get("/v1/models", headers=bearer(token)).status_code == 429
+
+
 def test_without_any_key_this_machine_may_do_everything(
     new_client: Callable[..., TestClient],
 ) -> None:

@@ -157,9 +157,16 @@ def test_the_short_form_fails_as_a_whole_when_its_image_does(client: TestClient)
 
 
 def test_the_short_form_wants_exactly_one_file(client: TestClient, cat: bytes) -> None:
-    assert client.post("/predict", files={"photo": cat}).json()["field"] == "file"
+    assert client.post("/predict", files={"photo": cat}).json()["field"] == "photo"
+    assert client.post("/predict", data={"file": "text"}, files={"x": b""}).status_code == 422
     two = client.post("/predict", files=[("file", cat), ("file", cat)])
     assert two.status_code == 422
+
+
+def test_the_short_form_says_which_field_it_does_not_know(client: TestClient, cat: bytes) -> None:
+    response = client.post("/predict", data={"top_k": "3"}, files={"file": cat})
+    assert (response.status_code, response.json()["field"]) == (422, "top_k")
+    assert "/v1/tag" in response.json()["remedy"]
 
 
 def test_the_openapi_page_shows_both_bodies_with_examples(client: TestClient) -> None:

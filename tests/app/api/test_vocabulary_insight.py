@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fastapi.testclient import TestClient
 from app.api.context import Service
 from vocab.background import BackgroundBank
 
+PHOTOS = Path(__file__).parents[2] / "data"
 VOCABULARY = "/v1/vocabulary"
 TAGS = f"{VOCABULARY}/tags"
 
@@ -116,6 +118,28 @@ def test_examples_survive_a_restart_and_go_with_their_tag(
         client.delete(f"{TAGS}/dog")
         again = client.post(TAGS, json={"name": "狗", "id": "dog"}).json()
         assert again["tags"][0]["examples"] == []
+
+
+def test_a_form_of_examples_says_which_field_it_does_not_know(
+    editable: TestClient, cat: bytes
+) -> None:
+    form = {"data": {"weight": "1"}, "files": {"files": cat}}
+    response = editable.post(f"{TAGS}/dog/examples", **form)  # type: ignore[arg-type]
+    assert (response.status_code, response.json()["field"]) == (422, "weight")
+    assert editable.get(f"{TAGS}/dog").json()["examples"] == []
+
+
+def test_examples_name_the_stored_image_where_there_is_one(
+    editable: TestClient, cat: bytes
+) -> None:
+    coffee = (PHOTOS / "coffee.jpg").read_bytes()
+    editable.post(f"{TAGS}/dog/examples", files=[("files", cat), ("files", coffee)])
+    names = {"images": json.dumps([{"id": "my-cat"}])}
+    assert editable.post("/v1/images", files={"files": cat}, data=names).status_code == 200
+    items = editable.get(f"{TAGS}/dog/examples").json()["items"]
+    assert [one["image_id"] for one in items] == ["my-cat", None]
+    assert [one["id"] for one in items] == editable.get(f"{TAGS}/dog").json()["examples"]
+    assert editable.get(f"{TAGS}/nothing/examples").status_code == 404
 
 
 def test_an_image_that_cannot_be_used_changes_nothing(editable: TestClient, cat: bytes) -> None:

@@ -1,14 +1,30 @@
 // Pictures that say what a tag means: shown, added, taken away; each is an edit of its own.
-import { html, useState } from "../html.js";
+import { get } from "../api.js";
+import { html, useEffect, useState } from "../html.js";
 import { t } from "../i18n.js";
 import { PickButton } from "../parts/dropzone.js";
 import { Icon } from "../parts/icon.js";
-import { rememberPicture, StoredPicture } from "../parts/pictures.js";
+import { ownPicture, Picture, rememberPicture, StoredPicture } from "../parts/pictures.js";
 import { ProblemNote } from "../parts/problem.js";
 import { toast } from "../parts/toast.js";
 import { addExamples, removeExample } from "./edits.js";
 
+// The stored images that show the same files, by the examples' ids; null until it is known.
+function useStored(tag) {
+  const [stored, setStored] = useState(null);
+  useEffect(() => {
+    setStored(null);
+    if (!tag.examples.length) return;
+    get(`/v1/vocabulary/tags/${encodeURIComponent(tag.id)}/examples`).then(
+      ({ items }) => setStored(new Map(items.map((one) => [one.id, one.image_id]))),
+      () => {},
+    );
+  }, [tag.id, tag.examples.join()]);
+  return stored;
+}
+
 export function Examples({ tag, onSaved }) {
+  const stored = useStored(tag);
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
   const attempt = async (work) => {
@@ -41,7 +57,9 @@ export function Examples({ tag, onSaved }) {
       <ul class="examples-list">
         ${tag.examples.map(
           (id) => html`<li key=${id}>
-            <${StoredPicture} id=${id} sha256=${id} alt=${id.slice(0, 12)} />
+            ${stored?.get(id)
+              ? html`<${StoredPicture} id=${stored.get(id)} sha256=${id} alt=${id.slice(0, 12)} />`
+              : html`<${Picture} src=${ownPicture(id)} alt=${id.slice(0, 12)} />`}
             <button type="button" class="icon-button on-picture" aria-label=${t("examples.remove")} onClick=${() => attempt(() => removeExample(tag, id))}>
               <${Icon} name="close" />
             </button>
