@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from app.client import Client
 from bench.soak import soak
 from bench.soak_reckoning import Memory, Soak, reckon
@@ -13,7 +11,6 @@ from tests.fixtures.served import small_vocabulary
 CAT = Path(__file__).parents[1] / "data" / "cat.jpg"
 
 
-@pytest.mark.slow
 def test_a_minute_of_everything_at_once_with_a_kill_loses_nothing(tmp_path: Path) -> None:
     result = soak(60, data_dir=tmp_path / "data")
     assert result.wrong == []
