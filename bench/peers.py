@@ -48,7 +48,7 @@ from vocab.tags import TagDraft
 MODEL = "chinese-clip-vit-b-16"
 LABELS = ("猫", "狗", "汽车", "自行车", "山", "海", "城市", "人", "食物", "花")
 CLIENTS = 32
-BATCHES = (1, 8, 16)
+BATCHES = (1, 2, 4, 8, 16)
 ROUNDS = 3
 
 Rates = Sequence[float]
