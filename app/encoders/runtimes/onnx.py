@@ -22,17 +22,22 @@ NO_MEMORY = ("Failed to allocate memory", "out of memory", "OUT_OF_MEMORY", "bad
 class OnnxGraph:
     """A session over one ONNX file; `threads` 0 leaves the number to ONNX Runtime.
 
+    `addition` is a file with nodes and outputs for the same graph (bench.builtin.parts): protobuf
+    reads two serialised messages one after the other as one, with what both have.
     Raises `ModelFileError` where the file is missing or cannot be read, and `SettingsError` where
     the operator named a device that it does not run on.
     """
 
-    def __init__(self, path: Path, threads: int, providers: Providers):
+    def __init__(
+        self, path: Path, threads: int, providers: Providers, addition: Path | None = None
+    ):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         try:
+            model = path.read_bytes() + addition.read_bytes() if addition else str(path)
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=providers.as_options()
+                model, options, providers=providers.as_options()
             )
         except Exception as error:  # ONNX Runtime's own exceptions share no public base class
             raise ModelFileError(f"{path} is not a usable ONNX model: {error}") from error
