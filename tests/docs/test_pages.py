@@ -77,3 +77,10 @@ def test_every_page_can_be_reached_from_the_index(page: Path) -> None:
             elif target.is_file():
                 found.append(target)
     assert page in seen
+
+
+def test_every_room_is_on_the_map() -> None:
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    rooms = [path.parent.relative_to(ROOT) for path in ROOT.glob("app/*/__init__.py")]
+    rooms += [Path(name) for name in ("vocab", "index", "deploy", "bench", "tests", "docs")]
+    assert [str(room) for room in rooms if f"| `{room}/` |" not in page] == []
