@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.echoes import without_echoes
+from app.echoes import orders_without_echoes
 from app.errors import InvalidRequestError
+from app.kin import ancestors_of, differing, parents_of
 from app.snapshot import Snapshot
+from vocab.calibration import Calibration
 from vocab.logistic import probabilities
 from vocab.probes import ImageSide
 from vocab.tags import Tag
@@ -68,18 +70,28 @@ class Options:
 class Numbers:
     """One image against n tags: each array is `(n,) float32`, in the order of the snapshot.
 
-    `vector (d,) float32` is the image itself, by which a tag is recognised as the echo of a
-    stronger one; None where every tag that passes is wanted. `uncertain (n,) bool` marks the tags
-    that cannot keep what was asked. `side` is the image over the probes.
+    `side` is the image over the probes; by it and the calibration a tag has its score and logit,
+    which are computed for the few tags that need them. `vector (d,) float32` is the image itself,
+    by which a tag is recognised as the echo of a stronger one; None where every tag that passes
+    is wanted. `uncertain (n,) bool` marks the tags that cannot keep what was asked.
     """
 
     similarities: FloatArray
-    scores: FloatArray
-    logits: FloatArray
     thresholds: FloatArray
+    calibration: Calibration
+    side: ImageSide
     vector: FloatArray | None = None
     uncertain: NDArray[np.bool_] | None = None
-    side: ImageSide | None = None
+
+    def passing(self, rows: Rows) -> Rows:
+        """Those of the rows (distinct, rising) that reach their thresholds."""
+        if len(rows) == len(self.similarities):
+            return np.flatnonzero(self.similarities >= self.thresholds)
+        return rows[self.similarities[rows] >= self.thresholds[rows]]
+
+    def measured(self, rows: Rows) -> tuple[FloatArray, FloatArray]:
+        """The scores and the logits of the tags at these rows."""
+        return self.calibration.of_rows(rows, self.similarities[rows], self.side)
 
 
 @dataclass(frozen=True)
@@ -118,17 +130,15 @@ def numbers_of(
     """`(m, d)` image vectors and their `(m, n)` similarities to the numbers of each image."""
     calibration = snapshot.calibration
     side = calibration.image_side(vectors)
-    scores = calibration.scores(similarities, side)
     thresholds = calibration.thresholds(side, options.targets)
     uncertain = ~calibration.reaches(options.targets)
     if options.include_uncertain and uncertain.any():
         thresholds = np.where(uncertain, calibration.lenient_thresholds(side), thresholds)
     images = vectors if options.distinct else [None] * len(vectors)
-    logits = calibration.logits(scores)
     sides = [ImageSide(side.means[at, None], side.spreads[at, None]) for at in range(len(vectors))]
-    rows = zip(similarities, scores, logits, thresholds, images, strict=True)
     return [
-        Numbers(*row, uncertain=uncertain, side=one) for row, one in zip(rows, sides, strict=True)
+        Numbers(similar, needed, calibration, one, image, uncertain)
+        for similar, needed, one, image in zip(similarities, thresholds, sides, images, strict=True)
     ]
 
 
@@ -151,12 +161,16 @@ def rows_of(snapshot: Snapshot, options: Options) -> Rows:
     return np.sort(np.concatenate(found))
 
 
-def given_tags(
-    snapshot: Snapshot, numbers: Numbers, rows: Rows, among: Rows, options: Options
-) -> tuple[TagHit, ...]:
+def given_to_each(
+    snapshot: Snapshot, numbers: Sequence[Numbers], rows: Rows, among: Rows, options: Options
+) -> list[tuple[TagHit, ...]]:
     """The tags chosen `among` some of the rows asked for, with their parents where wanted."""
-    tags = choose(snapshot, numbers, among, options.top_k, keep_parents=options.include_parents)
-    return with_parents(snapshot, numbers, rows, tags) if options.include_parents else tags
+    parents = options.include_parents
+    given = choose_for_each(snapshot, numbers, among, options.top_k, keep_parents=parents)
+    if not parents:
+        return given
+    pairs = zip(numbers, given, strict=True)
+    return [with_parents(snapshot, one, rows, tags) for one, tags in pairs]
 
 
 def choose(
@@ -168,19 +182,34 @@ def choose(
     left out where a stronger ancestor or descendant is chosen: a corgi and a dog are one finding,
     and the surer of the two is it. Echoes of stronger tags are left out (`app.echoes`).
     """
-    passed = rows[numbers.similarities[rows] >= numbers.thresholds[rows]]
-    order = strongest(numbers, passed, len(passed))
-    if numbers.vector is not None:
-        order = order[:EXAMINED]
-        kept = without_echoes(numbers.vector, directions_of(snapshot, order), top_k)
-        order = [order[i] for i in kept]
-    return _hits(snapshot, numbers, differing(snapshot, order, top_k, keep_parents))
+    return choose_for_each(snapshot, [numbers], rows, top_k, keep_parents=keep_parents)[0]
 
 
-def directions_of(snapshot: Snapshot, rows: Sequence[int] | Rows) -> FloatArray:
-    """`(k, d) float32`: what those tags say beyond what every tag says."""
-    centred: FloatArray = snapshot.index.vectors[rows] - snapshot.calibration.probes.mean
-    return centred
+def choose_for_each(
+    snapshot: Snapshot,
+    numbers: Sequence[Numbers],
+    rows: Rows,
+    top_k: int,
+    *,
+    keep_parents: bool = True,
+) -> list[tuple[TagHit, ...]]:
+    """The same for several images of one request."""
+    orders = orders_of(snapshot, numbers, rows, top_k)
+    return [
+        _hits(snapshot, one, differing(snapshot, order.tolist(), top_k, keep_parents))
+        for one, order in zip(numbers, orders, strict=True)
+    ]
+
+
+def orders_of(snapshot: Snapshot, numbers: Sequence[Numbers], rows: Rows, top_k: int) -> list[Rows]:
+    """For each image the rows that reach their thresholds, strongest first, without the echoes."""
+    orders = [_strongest(one, one.passing(rows)) for one in numbers]
+    vectors = [one.vector for one in numbers if one.vector is not None]
+    if not vectors or len(vectors) < len(numbers):  # a request wants echoes of all images or none
+        return orders
+    examined = [order[:EXAMINED] for order in orders]
+    tags, centre = snapshot.index.vectors, snapshot.calibration.probes.mean
+    return orders_without_echoes(np.stack(vectors), tags, centre, examined, top_k)
 
 
 def nearest_misses(snapshot: Snapshot, numbers: Numbers, rows: Rows) -> tuple[TagHit, ...]:
@@ -202,7 +231,7 @@ def with_parents(
     allowed = set(rows.tolist())
     found = {hit.tag.id: hit for hit in tags}
     for hit in tags:
-        for row in _ancestors(snapshot, hit.tag):
+        for row in ancestors_of(snapshot, hit.tag):
             tag = snapshot.tags[row]
             if row not in allowed or (tag.id in found and not found[tag.id].implied):
                 continue
@@ -210,30 +239,6 @@ def with_parents(
             surest = max(known.confidence, hit.confidence)
             found[tag.id] = replace(known, confidence=surest, implied=True)
     return tuple(sorted(_one_a_group(found.values()), key=lambda hit: -hit.confidence))
-
-
-def differing(
-    snapshot: Snapshot, order: Sequence[int], top_k: int, keep_parents: bool
-) -> list[int]:
-    """The first `top_k` of `order` that say something the others do not, in the same order.
-
-    The walk ends when they are found, so it is short however many tags have passed.
-    """
-    kept: list[int] = []
-    groups: set[str] = set()
-    above: set[int] = set()  # the ancestors of those kept
-    for row in order:
-        if len(kept) == top_k:
-            break
-        tag = snapshot.tags[row]
-        ancestors = [] if keep_parents else _ancestors(snapshot, tag)
-        if tag.exclusive_group in groups or row in above or not set(kept).isdisjoint(ancestors):
-            continue
-        kept.append(row)
-        above.update(ancestors)
-        if tag.exclusive_group:
-            groups.add(tag.exclusive_group)
-    return kept
 
 
 def _one_a_group(hits: Iterable[TagHit]) -> list[TagHit]:
@@ -247,47 +252,34 @@ def _one_a_group(hits: Iterable[TagHit]) -> list[TagHit]:
     return kept
 
 
-def strongest(numbers: Numbers, rows: Rows, count: int) -> list[int]:
-    """The `count` of the rows that are surest, strongest first; equal ones in their order."""
-    order = np.argsort(-numbers.logits[rows], kind="stable")[:count]
-    return [int(row) for row in rows[order]]
+def _strongest(numbers: Numbers, rows: Rows) -> Rows:
+    """The rows, surest first; equal ones in their order."""
+    _, logits = numbers.measured(rows)
+    return rows[np.argsort(-logits, kind="stable")]
 
 
 def _hits(snapshot: Snapshot, numbers: Numbers, rows: Sequence[int]) -> tuple[TagHit, ...]:
     chosen = np.asarray(rows, dtype=np.int64)
-    confidences = probabilities(numbers.logits[chosen])
+    scores, logits = numbers.measured(chosen)
+    uncertain = numbers.uncertain[chosen] if numbers.uncertain is not None else chosen < 0
+    each = zip(
+        rows,
+        probabilities(logits).tolist(),
+        numbers.similarities[chosen].tolist(),
+        scores.tolist(),
+        numbers.thresholds[chosen].tolist(),
+        uncertain.tolist(),
+        strict=True,
+    )
     return tuple(
         TagHit(
             tag=snapshot.tags[row],
-            parents=tuple(_parents(snapshot, snapshot.tags[row])),
-            confidence=float(confidence),
-            similarity=float(numbers.similarities[row]),
-            score=float(numbers.scores[row]),
-            threshold=float(numbers.thresholds[row]),
-            uncertain=numbers.uncertain is not None and bool(numbers.uncertain[row]),
+            parents=tuple(parents_of(snapshot, snapshot.tags[row])),
+            confidence=confidence,
+            similarity=similarity,
+            score=score,
+            threshold=threshold,
+            uncertain=unsure,
         )
-        for row, confidence in zip(rows, confidences, strict=True)
+        for row, confidence, similarity, score, threshold, unsure in each
     )
-
-
-def _parents(snapshot: Snapshot, tag: Tag) -> Iterator[Tag]:
-    """The active parents; a paused one takes no part in tagging."""
-    for parent in tag.parents:
-        row = snapshot.positions.get(parent)
-        if row is not None:
-            yield snapshot.tags[row]
-
-
-def _ancestors(snapshot: Snapshot, tag: Tag) -> list[int]:
-    """Rows of every active ancestor, nearest first, each once (the store allows no cycle)."""
-    if not tag.parents:
-        return []
-    found: dict[int, None] = {}
-    waiting = list(_parents(snapshot, tag))
-    while waiting:
-        parent = waiting.pop(0)
-        row = snapshot.positions[parent.id]
-        if row not in found:
-            found[row] = None
-            waiting.extend(_parents(snapshot, parent))
-    return list(found)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.batching.cache import ResultCache
-from app.choice import Numbers, Options, TagHit, given_tags, nearest_misses, numbers_of
+from app.choice import Numbers, Options, TagHit, given_to_each, nearest_misses, numbers_of
 from app.choice_many import TagIds
 from app.intake.blank import Blank
 from app.pixels import Pixels
@@ -86,9 +86,11 @@ def decide(
     if any(one is not None for one in parts):
         similarities = _with_parts(snapshot, chosen, similarities, [parts[at] for at in left])
     searched = time.monotonic()
-    for at, numbers in zip(left, numbers_of(snapshot, chosen, similarities, options), strict=True):
+    numbers = numbers_of(snapshot, chosen, similarities, options)
+    tags = chosen_for_each(snapshot, [images[at] for at in left], numbers, rows, options)
+    for at, one, hits_of_it in zip(left, numbers, tags, strict=True):
         image = images[at]
-        found[at] = _decided(snapshot, image, numbers, rows, options)
+        found[at] = _decided(snapshot, image, one, rows, hits_of_it, options)
         if answers is not None and not _is_stored(image):
             hits = len(found[at].tags) + len(found[at].nearest_misses)
             size = ANSWER_BYTES + HIT_BYTES * hits
@@ -119,11 +121,18 @@ def _with_parts(
     return found
 
 
-def chosen(
-    snapshot: Snapshot, image: Pixels, numbers: Numbers, rows: Rows, options: Options
-) -> tuple[TagHit, ...]:
-    """The tags of one image; none of one with nothing to see, unless a cut was asked for."""
-    return () if _is_empty(image, options) else given_tags(snapshot, numbers, rows, rows, options)
+def chosen_for_each(
+    snapshot: Snapshot,
+    images: Sequence[Pixels],
+    numbers: Sequence[Numbers],
+    rows: Rows,
+    options: Options,
+) -> list[tuple[TagHit, ...]]:
+    """The tags of each image; none of one with nothing to see, unless a cut was asked for."""
+    empty = [_is_empty(image, options) for image in images]
+    some = [one for one, nothing in zip(numbers, empty, strict=True) if not nothing]
+    given = iter(given_to_each(snapshot, some, rows, rows, options))
+    return [() if nothing else next(given) for nothing in empty]
 
 
 def tags_to_keep(snapshot: Snapshot, image: Pixels, vector: FloatArray) -> TagIds:
@@ -143,10 +152,14 @@ def _is_stored(image: Pixels) -> bool:
 
 
 def _decided(
-    snapshot: Snapshot, image: Pixels, numbers: Numbers, rows: Rows, options: Options
+    snapshot: Snapshot,
+    image: Pixels,
+    numbers: Numbers,
+    rows: Rows,
+    tags: tuple[TagHit, ...],
+    options: Options,
 ) -> Tagged:
     """The tags of one image, or its nearest misses."""
-    tags = chosen(snapshot, image, numbers, rows, options)
     misses = () if tags or _is_empty(image, options) else nearest_misses(snapshot, numbers, rows)
     if options.precision_ranges:
         blank = image.blank is not None

@@ -13,14 +13,53 @@ which is the selection rule of orthogonal matching pursuit (Pati, Rezaiifar and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
+Rows = NDArray[np.int64]
 
 # Measured with the built-in model (bench/score_model.py): at 0.3 a photo of one concept has 2.6
 # tags where it had 9.9 without the rule, and its own name is among them in 91 % (94 % without).
 LEAST_SHARE = 0.3
+# Most images have what they may have among so many; whether one is an echo depends on the stronger
+# tags alone, so the others need a second look only where these were not enough.
+FIRST = 16
+# Images whose echoes are looked for together: some megabytes of tags.
+IMAGES_AT_ONCE = 64
+
+
+def orders_without_echoes(
+    images: FloatArray, vectors: FloatArray, centre: FloatArray, orders: Sequence[Rows], most: int
+) -> list[Rows]:
+    """The orders without the echoes in them, at most `most` rows each.
+
+    `orders` holds for each of the images `(m, d)` rows of the tags `vectors (n, d)`, strongest
+    first. `centre (d,)` is what every tag says, the mean of the probe set.
+    """
+    kept = [order[:most] for order in orders]
+    counts = np.asarray([len(order) for order in orders], dtype=np.int64)
+    left = np.flatnonzero(counts > 1)
+    for limit in (FIRST, int(counts.max(initial=0))):
+        # Images of few tags with one another, so that little of the arrays stays empty.
+        left = left[np.argsort(counts[left], kind="stable")]
+        unsure = []
+        for at in range(0, len(left), IMAGES_AT_ONCE):
+            some = left[at : at + IMAGES_AT_ONCE]
+            looked = np.minimum(counts[some], limit)
+            rows = np.zeros((len(some), int(looked.max())), dtype=np.int64)
+            for place, image in enumerate(some.tolist()):
+                rows[place, : looked[place]] = orders[image][: looked[place]]
+            tags = vectors[rows]
+            tags -= centre
+            found = without_echoes_of_many(images[some], tags, looked, most)
+            for place, image in enumerate(some.tolist()):
+                kept[image] = rows[place][found[place]]
+            unsure.append(some[(found.sum(axis=1) < most) & (looked < counts[some])])
+        left = np.concatenate(unsure) if unsure else left[:0]
+    return kept
 
 
 def without_echoes(
@@ -31,7 +70,8 @@ def without_echoes(
     At most `most` rows, in the order given; the first is always among them. `tags` are centred
     (less the mean of the probe set) and need not be unit rows.
     """
-    kept = without_echoes_of_many(image[None], tags[None], np.asarray([len(tags)]), most)
+    counts = np.asarray([len(tags)])
+    kept = without_echoes_of_many(image[None], tags[None], counts, most, least_share)
     return [int(row) for row in np.flatnonzero(kept[0])]
 
 
@@ -44,28 +84,32 @@ def without_echoes_of_many(
 ) -> NDArray[np.bool_]:
     """The same for `images (m, d)` with `tags (m, k, d)`, of which the first `counts (m,)` count.
 
-    `(m, k) bool`: which are kept. All images take their steps together, one kept tag a step. With
-    Q what the kept tags have not explained, 1 - P, all that is needed of x and the tags T is
-    T Q x and T Q T'.
+    `(m, k) bool`: which are kept. All images take their steps together, one kept tag a step. Each
+    step adds a direction to an orthonormal basis of the kept tags; of it, only what it has in
+    common with every tag is computed, from the tags' inner products (a Cholesky decomposition,
+    row by row).
     """
     norms = np.sqrt(np.einsum("mkd,mkd->mk", tags, tags))
     directions = tags / np.maximum(norms, np.float32(1e-9))[:, :, None]
     similar = (directions @ images[:, :, None])[:, :, 0]
     left, between = similar.copy(), directions @ directions.transpose(0, 2, 1)
+    explained = np.zeros((len(images), most, tags.shape[1]), dtype=np.float32)
     places = np.arange(tags.shape[1])
     kept = np.zeros(similar.shape, dtype=bool)
     waiting = places < counts[:, None]
     active = np.flatnonzero(waiting.any(axis=1))
     at = np.zeros(len(active), dtype=np.int64)
-    for _ in range(most):
+    for step in range(most):
         if not len(active):
             break
         kept[active, at] = True
-        square = between[active, at, at]
+        before = explained[active, :step]
+        new = between[active, at] - np.einsum("as,ask->ak", explained[active, :step, at], before)
+        square = new[np.arange(len(active)), at]
         length = np.where(square > 1e-6, np.sqrt(np.maximum(square, 0)), np.inf)
-        new = between[active, :, at] / length[:, None]
+        new /= length[:, None]
+        explained[active, step] = new
         left[active] -= (left[active, at] / length)[:, None] * new
-        between[active] -= new[:, :, None] * new[:, None, :]
         telling = waiting[active] & (places > at[:, None])
         telling &= left[active] >= least_share * similar[active]
         some = telling.any(axis=1)

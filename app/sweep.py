@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.choice import Numbers, Options, Rows, Swept, TagHit, given_tags
+from app.choice import Numbers, Options, Rows, Swept, TagHit, given_to_each
 from app.snapshot import Snapshot
 
 PERCENTS = tuple(percent / 100 for percent in range(1, 100))
@@ -33,7 +33,7 @@ def swept(
     image has no tags where nothing is asked.
     """
     usual = _usual(snapshot, numbers)
-    by_default = () if blank else given_tags(snapshot, usual, rows, rows, options)
+    by_default = () if blank else given_to_each(snapshot, [usual], rows, rows, options)[0]
     found = {hit.tag.id: hit for hit in by_default}
     targets = _targets(options)
     ranges: dict[str, list[tuple[int, int]]] = {}
@@ -63,7 +63,6 @@ def _targets(options: Options) -> tuple[float, ...]:
 
 def _usual(snapshot: Snapshot, numbers: Numbers) -> Numbers:
     """The image's numbers where nothing is asked."""
-    assert numbers.side is not None  # noqa: S101 - only made-up numbers have none
     calibration = snapshot.calibration
     (thresholds,) = calibration.thresholds(numbers.side)
     return replace(numbers, thresholds=thresholds, uncertain=~calibration.reaches(()))
@@ -77,8 +76,7 @@ def _at_each(
     targets: Sequence[float],
 ) -> list[tuple[TagHit, ...]]:
     """The tags at each of the targets, as a request for that one would give them."""
-    assert numbers.side is not None  # noqa: S101 - only made-up numbers have none
-    passed = rows[numbers.similarities[rows] >= numbers.thresholds[rows]]
+    passed = numbers.passing(rows)
     needed = snapshot.calibration.taken(passed).precision_thresholds(numbers.side, targets)
     kept = numbers.similarities[passed] >= needed
     found: list[tuple[TagHit, ...]] = []
@@ -86,7 +84,7 @@ def _at_each(
         if at and np.array_equal(passing, kept[at - 1]):
             found.append(found[-1])
         else:
-            found.append(given_tags(snapshot, numbers, rows, passed[passing], options))
+            found += given_to_each(snapshot, [numbers], rows, passed[passing], options)
     return found
 
 

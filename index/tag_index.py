@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import faiss
@@ -12,6 +14,13 @@ from index.errors import VectorShapeError
 from index.vectors import checked_rows
 
 FloatArray = NDArray[np.float32]
+
+# Rows multiplied at a time: they and their products stay in the cache.
+ROWS_AT_ONCE = 1024
+# Multiplications that take some 15 ms by one thread: from there on it is worth starting others.
+# A service keeps BLAS from having its own (app.matrix_threads).
+WORTH_THREADS = 1 << 29
+_THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,22 @@ class TagIndex:
         A threshold on every tag needs every product, and one matrix product is the fastest way
         to have them all; `search` is for the few best.
         """
-        products: FloatArray = self._checked(queries, model_key) @ self._rows.T
+        checked = self._checked(queries, model_key)
+        products = np.empty((len(checked), len(self)), dtype=np.float32)
+
+        def fill(first: int, last: int) -> None:
+            for at in range(first, last, ROWS_AT_ONCE):
+                rows = slice(at, min(at + ROWS_AT_ONCE, last))
+                # The many rows times the few queries: the other way round BLAS copies them all.
+                products[:, rows] = (self._rows[rows] @ checked.T).T
+
+        parts = _THREADS if len(checked) * self._rows.size >= WORTH_THREADS else 1
+        ends = [len(self) * part // parts for part in range(parts + 1)]
+        if parts == 1:
+            fill(0, len(self))
+        else:
+            with ThreadPoolExecutor(parts, thread_name_prefix="products") as pool:
+                list(pool.map(fill, ends[:-1], ends[1:]))
         return products
 
     def search(self, queries: FloatArray, k: int, model_key: str) -> Matches:

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from app.bench.samples import Measured, timed
-from app.choice import Options, choose, numbers_of, rows_of
+from app.choice import Options, choose_for_each, numbers_of, rows_of
 from app.encoders.base import Encoder, FloatArray, unit_rows
 from app.errors import TuqianError
 from app.intake.decode import decode
@@ -95,8 +95,8 @@ def searching(dim: int, sizes: Sequence[int] = TAGS) -> Iterator[Measured]:
 
         def once() -> None:
             similarities = snapshot.index.similarities(images, "bench")  # noqa: B023
-            for numbers in numbers_of(snapshot, images, similarities, options):  # noqa: B023
-                choose(snapshot, numbers, rows, options.top_k)  # noqa: B023
+            numbers = numbers_of(snapshot, images, similarities, options)  # noqa: B023
+            choose_for_each(snapshot, numbers, rows, options.top_k)  # noqa: B023
 
         found = snapshot.index.similarities(images, "bench")
         given = {"tags": size, "images": SEARCHED, "dim": dim}

@@ -12,7 +12,7 @@ import numpy as np
 
 from app.batching.batcher import Encoded
 from app.choice import Options, TagHit, numbers_of, rows_of
-from app.deciding import chosen, tags_to_keep
+from app.deciding import chosen_for_each, tags_to_keep
 from app.intake.limits import MIB
 from app.pipeline.checkpoint import Checkpoint
 from app.pipeline.groups import Belongs, Groups, Picture
@@ -122,8 +122,7 @@ class Run:
         similarities = self.snapshot.index.similarities(vectors, self.snapshot.model_key)
         found = numbers_of(self.snapshot, vectors, similarities, self.options)
         rows = rows_of(self.snapshot, self.options)
-        pairs = zip(images, found, strict=True)
-        return [chosen(self.snapshot, image, one, rows, self.options) for image, one in pairs]
+        return chosen_for_each(self.snapshot, images, found, rows, self.options)
 
     def _grouped(
         self, first: int, images: Images, vectors: dict[int, Encoded]

@@ -11,8 +11,8 @@ from app.choice import Numbers, Options, choose, nearest_misses, numbers_of, row
 from app.errors import InvalidRequestError
 from app.snapshot import Measure, Snapshot, build_snapshot
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel
-from vocab.probes import ProbeSet
+from vocab.calibration import ScoreModel, calibrate
+from vocab.probes import ImageSide, ProbeSet
 from vocab.tags import Tag
 from vocab.targets import Target
 
@@ -25,6 +25,7 @@ TAGS = (
 )
 N = len(TAGS)
 MODEL = ScoreModel()
+NO_PROBES = ProbeSet(np.zeros((1, N), dtype=np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +44,12 @@ def snapshot() -> Snapshot:
 
 def numbers(*similarities: float, threshold: float = 0.5) -> Numbers:
     row = np.asarray(similarities, dtype=np.float32)
-    scores = row * 10 - 5
-    return Numbers(
-        row, scores, scores * MODEL.slope + MODEL.intercept, np.full(N, threshold, dtype=np.float32)
+    # Scores are ten times the similarity, less five.
+    side = ImageSide(np.asarray([0.5], np.float32), np.asarray([0.1], np.float32))
+    calibration = calibrate(
+        np.eye(N, dtype=np.float32), NO_PROBES, BackgroundBank.empty("m", N), MODEL
     )
+    return Numbers(row, np.full(N, threshold, dtype=np.float32), calibration, side)
 
 
 def names(hits: object) -> list[str]:
