@@ -201,7 +201,7 @@ class Settings(BaseSettings):
         description="内存中记住最近多少张打过标的图片的向量，供评判与质量检查；重启后清空。",
     )
     feedback_author_cap: float = Field(
-        5.0,
+        2.0,
         gt=0,
         le=10_000,
         description=(

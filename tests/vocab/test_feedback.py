@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vocab.feedback import Said, Shift, information, posterior_shift, weigh
+from vocab.feedback import Prior, Said, Shift, information, posterior_shift, weigh
 
-DEVIATION = 0.8
-CAP = 5.0
+DEVIATION = Prior().deviation
+CAP = Prior().author_cap
 
 verdicts = st.lists(
     st.builds(
@@ -104,11 +104,22 @@ def test_one_author_moves_a_tag_no_further_than_the_cap_allows(
     assert abs(shift(crowd).value - shift(said).value) <= DEVIATION**2 * CAP + 1e-9
 
 
-def test_fifty_wrong_clicks_of_one_author_weigh_as_five() -> None:
+def test_fifty_wrong_clicks_of_one_author_weigh_as_two() -> None:
     fifty = [click("甲", n, False) for n in range(50)]
-    five = [click(author, n, False) for n, author in enumerate("甲乙丙丁戊")]
-    assert shift(fifty).value == pytest.approx(shift(five).value, abs=1e-6)
+    two = [click(author, n, False) for n, author in enumerate("甲乙")]
+    assert shift(fifty).value == pytest.approx(shift(two).value, abs=1e-6)
     assert shift(fifty).weight == pytest.approx(CAP)
+
+
+@given(st.lists(st.floats(-8, 8), min_size=1, max_size=50))
+def test_wrong_clicks_of_one_author_that_nobody_opposes_leave_a_sure_tag_above_one_half(
+    logits: list[float],
+) -> None:
+    alone = [click("甲", n, False, logit) for n, logit in enumerate(logits)]
+    assert 1 / (1 + np.exp(-(np.log(0.8 / 0.2) + shift(alone).value))) > 0.5
+    # Where others say the same, it is another matter.
+    crowd = [click(f"{n}", n, False, 1.4) for n in range(20)]
+    assert 1 / (1 + np.exp(-(np.log(0.8 / 0.2) + shift(crowd).value))) < 0.5
 
 
 def test_fifty_wrong_clicks_cannot_silence_a_tag_that_others_confirm() -> None:
