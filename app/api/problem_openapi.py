@@ -7,6 +7,7 @@ from typing import Any
 
 from app import errors
 from app.api.access_openapi import METHODS
+from app.api.problem_examples import DETAILS, FIELDS, MORE
 from app.api.problem_table import (
     TABLE,
     MalformedRequestError,
@@ -43,6 +44,9 @@ PLACES: tuple[tuple[type[Exception], tuple[str, ...]], ...] = (
     (errors.MissingExtraError, ()),
     (errors.ModelDownloadError, ()),
     (errors.DeviceMemoryError, PHOTOS),
+    (errors.EncoderError, ("/",)),
+    (errors.ModelError, ()),
+    (errors.BackupError, ()),
     (errors.RequestTimeoutError, PHOTOS),
     (vocab_errors.JudgementNotFoundError, (FEEDBACK,)),
     (vocab_errors.ReportError, ()),
@@ -65,8 +69,17 @@ ONLY_OF_BODIES = (
     SlowRequestError,
     UnsupportedMediaTypeError,
     RequestTooLargeError,
+    errors.ImageError,
+    errors.UnseenImageError,
+    vocab_errors.BulkEditError,
+    vocab_errors.ExchangeError,
+    vocab_errors.ImportRefusedError,
+    vocab_errors.InvalidTagError,
+    vocab_errors.UnknownParentError,
+    index_errors.VectorShapeError,
+    index_errors.InvalidImageError,
 )
-OF_ALL = {"503": "服务繁忙或尚未就绪"}
+OF_ALL = {"500": "服务内部错误", "503": "服务繁忙或尚未就绪"}
 ALWAYS_ANSWERS = "/healthz"
 
 
@@ -110,14 +123,14 @@ def _codes(path: str, status: int, *, reads_a_body: bool) -> Iterator[str]:
 
 
 def _example(row: Row) -> dict[str, Any]:
-    return {
-        "summary": row.title,
-        "value": {
-            "type": f"urn:tuqian:problem:{row.code}",
-            "code": row.code,
-            "status": row.status,
-            "title": row.title,
-            "detail": row.title,
-            "remedy": row.remedy,
-        },
+    value = {
+        "type": f"urn:tuqian:problem:{row.code}",
+        "code": row.code,
+        "status": row.status,
+        "title": row.title,
+        "detail": DETAILS.get(row.code, row.title),
+        "remedy": row.remedy,
     }
+    if field := FIELDS.get(row.code):
+        value["field"] = field
+    return {"summary": row.title, "value": value | MORE.get(row.code, {})}
