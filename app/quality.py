@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from app.learning import Learning
-from app.recalibration import unshifted_logits
+from app.promises import Cut, Kept, promises
 from app.snapshot import Snapshot
 from vocab.feedback import Shift
-from vocab.judgements import Evidence, Judgement
-from vocab.logistic import probabilities
+from vocab.judgements import Judgement
 
-# 97.5 % of a normal distribution lie below it.
-Z = 1.959964
 LISTED = 200
 
 
@@ -34,29 +28,16 @@ class JudgedTag:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Of the verdicts on tags that were given: the share that was right, with its 95 % interval.
-
-    `promised` is the mean confidence the same pairs have now without what feedback taught; apart
-    from that, the calibration can be judged by the difference.
-    """
-
-    judged: int
-    right: float
-    low: float
-    high: float
-    promised: float
-
-
-@dataclass(frozen=True)
 class FeedbackSummary:
-    """All verdicts under this model; `tags` are the most judged ones."""
+    """All verdicts under this model, see `Promises`; `tags` are the most judged ones."""
 
     right: int
     wrong: int
     missing: int
     authors: int
     kept: Kept | None
+    reliability: tuple[Kept, ...]
+    cuts: tuple[Cut, ...]
     tags: tuple[JudgedTag, ...]
 
 
@@ -73,12 +54,15 @@ def feedback_summary(learning: Learning, snapshot: Snapshot) -> FeedbackSummary:
         for tag_id, some in rows.items()
     ]
     tags.sort(key=lambda tag: (-(tag.right + tag.wrong + tag.missing), tag.id))
+    told = promises(snapshot, evidence, rows)
     return FeedbackSummary(
         right=sum(tag.right for tag in tags),
         wrong=sum(tag.wrong for tag in tags),
         missing=sum(tag.missing for tag in tags),
         authors=len({one.author for one in evidence.judgements}),
-        kept=_promises(snapshot, evidence, rows),
+        kept=told.kept,
+        reliability=told.reliability,
+        cuts=told.cuts,
         tags=tuple(tags[:LISTED]),
     )
 
@@ -102,33 +86,3 @@ def _judged(
         shift=shift.value,
         deviation=shift.deviation,
     )
-
-
-def _promises(
-    snapshot: Snapshot, evidence: Evidence, rows: Mapping[str, Sequence[int]]
-) -> Kept | None:
-    """Over the verdicts on tags that were given: what was missing was picked because it was, and
-    says nothing of their share.
-    """
-    promised: list[float] = []
-    right = 0
-    for tag_id, some in rows.items():
-        given = [row for row in some if evidence.judgements[row].verdict != "missing"]
-        position = snapshot.positions.get(tag_id)
-        if position is not None and given:
-            logits = unshifted_logits(snapshot, position, evidence.vectors[given])
-            promised.extend(probabilities(logits).tolist())
-            right += sum(evidence.judgements[row].positive for row in given)
-    if not promised:
-        return None
-    low, high = wilson(right, len(promised))
-    return Kept(len(promised), right / len(promised), low, high, float(np.mean(promised)))
-
-
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of `count` (Wilson 1927); never outside [0, 1]."""
-    share = hits / count
-    scale = 1 + Z**2 / count
-    middle = (share + Z**2 / (2 * count)) / scale
-    half = Z * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2)) / scale
-    return max(0.0, middle - half), min(1.0, middle + half)

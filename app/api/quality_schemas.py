@@ -38,6 +38,14 @@ class KeptOut(BaseModel):
     promised: float = Field(description="同样这些图片与标签，不计反馈时的平均置信度。")
 
 
+class CutOut(BaseModel):
+    """What giving tags from a confidence on would mean for what was judged."""
+
+    confidence: float
+    precision: float = Field(description="不低于这个置信度的评判里，正确的比例。")
+    recall: float = Field(description="正确的（含漏掉的）里面，不低于这个置信度的比例。")
+
+
 class FedBackTagOut(JudgedTagOut):
     """A judged tag."""
 
@@ -56,6 +64,10 @@ class FeedbackSummaryOut(BaseModel):
     missing: int
     authors: int
     kept: KeptOut | None = None
+    reliability: list[KeptOut] = Field(
+        [], description="同样的内容按置信度从低到高分成条数相等的组；评判太少时为空。"
+    )
+    cuts: list[CutOut] = Field([], description="只看评判过的图片与标签，从最有把握的开始。")
     tags: list[FedBackTagOut] = Field(description="评判最多的标签。")
 
 

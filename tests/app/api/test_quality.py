@@ -56,6 +56,19 @@ def test_a_service_that_saw_nothing_says_so(editable: TestClient) -> None:
     assert (found["bank"]["source"], found["bank"]["learning"]) == ("shipped", True)
 
 
+def test_enough_verdicts_are_shown_in_groups_and_at_every_cut(editable: TestClient) -> None:
+    seen = tag(editable, *range(12))
+    judge(editable, "right", *seen[:6])
+    judge(editable, "wrong", *seen[6:11])
+    judge(editable, "missing", seen[11])
+    found = quality(editable)["feedback"]
+    assert [one["judged"] for one in found["reliability"]] == [6, 5]
+    low, high = (one["promised"] for one in found["reliability"])
+    assert low < found["kept"]["promised"] < high
+    assert found["cuts"][-1]["recall"] == 1
+    assert found["cuts"][-1]["precision"] == 7 / 12
+
+
 def test_feedback_is_counted_beside_what_was_promised(editable: TestClient) -> None:
     seen = tag(editable, *range(6))
     judge(editable, "right", *seen[:3])

@@ -4,10 +4,10 @@ import { decimal, percent, t } from "../i18n.js";
 
 const W = 360;
 const H = 260;
-const LEFT = 40;
+const LEFT = 56;
 const BOTTOM = 34;
 const TOP = 12;
-const RIGHT = 12;
+const RIGHT = 20;
 
 const x = (share) => LEFT + share * (W - LEFT - RIGHT);
 const y = (share) => H - BOTTOM - share * (H - BOTTOM - TOP);

@@ -1,7 +1,7 @@
 // What is known without an evaluation: what people said of the tags, and how the traffic looks.
-import { html } from "../html.js";
+import { html, useState } from "../html.js";
 import { count, decimal, percent, t, when } from "../i18n.js";
-import { Reliability } from "./charts.js";
+import { PrecisionRecall, Reliability } from "./charts.js";
 import { looked } from "./threshold.js";
 
 export function Figure({ name, value, note = "", title = "" }) {
@@ -55,28 +55,55 @@ export function Running({ quality }) {
   `;
 }
 
-// The tags people found wrong most often come first.
+const share = (tag) => (tag.right + tag.wrong ? tag.right / (tag.right + tag.wrong) : null);
+
+// What is not known comes last, whichever way the others go.
+function sorted(tags, by, down) {
+  const value = by === "share" ? share : (tag) => tag[by];
+  return [...tags].sort((a, b) => {
+    const [x, y] = [value(a), value(b)];
+    if (x === null || y === null) return (x === null) - (y === null);
+    const order = typeof x === "string" ? x.localeCompare(y, "zh") : x - y;
+    return (down ? -order : order) || b.wrong + b.missing - a.wrong - a.missing;
+  });
+}
+
+// The tags people found wrong most often come first, until the reader asks for another order.
 function Feedback({ feedback }) {
-  const { kept, tags } = feedback;
+  const { kept, tags, reliability, cuts } = feedback;
+  const [by, setBy] = useState("share");
+  const [down, setDown] = useState(false);
   if (!tags.length) return null;
-  const worst = [...tags].sort((a, b) => wrongness(b) - wrongness(a) || b.wrong - a.wrong);
+  const sort = (name) => {
+    // Counts are asked for to see the largest.
+    setDown(name === by ? !down : !["name", "share"].includes(name));
+    setBy(name);
+  };
   const look = (tag) => {
     looked.set({ threshold: null, ...tag });
     location.hash = "#/quality/threshold";
   };
   return html`
-    <div class="two-panels">
       <section class="panel tag-table">
         <h2 class="pad">${t("running.judged")}</h2>
         <div class="scroll" tabindex="0" role="region" aria-label=${t("running.judged")}>
           <table>
             <thead>
-              <tr>${["name", "right", "wrong", "missing", "shift"].map((name) => html`<th scope="col">${t(`judged.${name}`)}</th>`)}</tr>
+              <tr>
+                ${["name", "share", "right", "wrong", "missing", "shift"].map(
+                  (name) => html`<th scope="col" aria-sort=${name === by ? (down ? "descending" : "ascending") : null}>
+                    <button type="button" onClick=${() => sort(name)}>
+                      ${t(`judged.${name}`)}<span aria-hidden="true">${name === by ? (down ? " ↓" : " ↑") : ""}</span>
+                    </button>
+                  </th>`,
+                )}
+              </tr>
             </thead>
             <tbody>
-              ${worst.map(
+              ${sorted(tags, by, down).map(
                 (tag) => html`<tr key=${tag.id}>
                   <th scope="row"><button type="button" class="link" onClick=${() => look(tag)}>${tag.name}</button></th>
+                  <td class="number">${share(tag) === null ? "—" : percent(share(tag))}</td>
                   <td class="number">${tag.right}</td>
                   <td class="number">${tag.wrong}</td>
                   <td class="number">${tag.missing}</td>
@@ -87,16 +114,20 @@ function Feedback({ feedback }) {
           </table>
         </div>
       </section>
-      ${kept &&
-      html`<figure class="panel pad">
-        <figcaption><h2>${t("chart.reliability")}</h2><p class="faint">${t("running.kept.chart", { n: count(kept.judged) })}</p></figcaption>
-        <${Reliability} points=${[{ promised: kept.promised, kept: kept.right, low: kept.low, high: kept.high, count: kept.judged }]} />
-      </figure>`}
-    </div>
+      <div class="charts">
+        ${kept &&
+        html`<figure class="panel pad">
+          <figcaption><h2>${t("chart.reliability")}</h2><p class="faint">${t("running.kept.chart", { n: count(kept.judged) })}</p></figcaption>
+          <${Reliability} points=${(reliability?.length ? reliability : [kept]).map((one) => ({ promised: one.promised, kept: one.right, low: one.low, high: one.high, count: one.judged }))} />
+        </figure>`}
+        ${cuts?.length > 1 &&
+        html`<figure class="panel pad">
+          <figcaption><h2>${t("chart.curves")}</h2><p class="faint">${t("running.cuts.note")}</p></figcaption>
+          <${PrecisionRecall} curves=${[{ name: "judged", points: cuts }]} />
+        </figure>`}
+      </div>
   `;
 }
-
-const wrongness = (tag) => (tag.wrong + tag.missing) / Math.max(1, tag.right + tag.wrong + tag.missing);
 
 function Notes({ health }) {
   const { drift, together } = health;
