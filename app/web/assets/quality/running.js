@@ -84,48 +84,48 @@ function Feedback({ feedback }) {
     location.hash = "#/quality/threshold";
   };
   return html`
-      <section class="panel tag-table">
-        <h2 class="pad">${t("running.judged")}</h2>
-        <div class="scroll" tabindex="0" role="region" aria-label=${t("running.judged")}>
-          <table>
-            <thead>
-              <tr>
-                ${["name", "share", "right", "wrong", "missing", "shift"].map(
-                  (name) => html`<th scope="col" aria-sort=${name === by ? (down ? "descending" : "ascending") : null}>
-                    <button type="button" onClick=${() => sort(name)}>
-                      ${t(`judged.${name}`)}<span aria-hidden="true">${name === by ? (down ? " ↓" : " ↑") : ""}</span>
-                    </button>
-                  </th>`,
-                )}
-              </tr>
-            </thead>
-            <tbody>
-              ${sorted(tags, by, down).map(
-                (tag) => html`<tr key=${tag.id}>
-                  <th scope="row"><button type="button" class="link" onClick=${() => look(tag)}>${tag.name}</button></th>
-                  <td class="number">${share(tag) === null ? "—" : percent(share(tag))}</td>
-                  <td class="number">${tag.right}</td>
-                  <td class="number">${tag.wrong}</td>
-                  <td class="number">${tag.missing}</td>
-                  <td class="number">${decimal(tag.shift, 2)} <span class="faint">± ${decimal(tag.deviation, 2)}</span></td>
-                </tr>`,
+    <section class="panel tag-table">
+      <h2 class="pad">${t("running.judged")}</h2>
+      <div class="scroll" tabindex="0" role="region" aria-label=${t("running.judged")}>
+        <table>
+          <thead>
+            <tr>
+              ${["name", "share", "right", "wrong", "missing", "shift"].map(
+                (name) => html`<th scope="col" aria-sort=${name === by ? (down ? "descending" : "ascending") : null}>
+                  <button type="button" onClick=${() => sort(name)}>
+                    ${t(`judged.${name}`)}<span aria-hidden="true">${name === by ? (down ? " ↓" : " ↑") : ""}</span>
+                  </button>
+                </th>`,
               )}
-            </tbody>
-          </table>
-        </div>
-      </section>
-      <div class="charts">
-        ${kept &&
-        html`<figure class="panel pad">
-          <figcaption><h2>${t("chart.reliability")}</h2><p class="faint">${t("running.kept.chart", { n: count(kept.judged) })}</p></figcaption>
-          <${Reliability} points=${(reliability?.length ? reliability : [kept]).map((one) => ({ promised: one.promised, kept: one.right, low: one.low, high: one.high, count: one.judged }))} />
-        </figure>`}
-        ${cuts?.length > 1 &&
-        html`<figure class="panel pad">
-          <figcaption><h2>${t("chart.curves")}</h2><p class="faint">${t("running.cuts.note")}</p></figcaption>
-          <${PrecisionRecall} curves=${[{ name: "judged", points: cuts }]} />
-        </figure>`}
+            </tr>
+          </thead>
+          <tbody>
+            ${sorted(tags, by, down).map(
+              (tag) => html`<tr key=${tag.id}>
+                <th scope="row"><button type="button" class="link" onClick=${() => look(tag)}>${tag.name}</button></th>
+                <td class="number">${share(tag) === null ? "—" : percent(share(tag))}</td>
+                <td class="number">${tag.right}</td>
+                <td class="number">${tag.wrong}</td>
+                <td class="number">${tag.missing}</td>
+                <td class="number">${decimal(tag.shift, 2)} <span class="faint">± ${decimal(tag.deviation, 2)}</span></td>
+              </tr>`,
+            )}
+          </tbody>
+        </table>
       </div>
+    </section>
+    <div class="charts">
+      ${kept &&
+      html`<figure class="panel pad">
+        <figcaption><h2>${t("chart.reliability")}</h2><p class="faint">${t("running.kept.chart", { n: count(kept.judged) })}</p></figcaption>
+        <${Reliability} points=${(reliability?.length ? reliability : [kept]).map((one) => ({ promised: one.promised, kept: one.right, low: one.low, high: one.high, count: one.judged }))} />
+      </figure>`}
+      ${cuts?.length > 1 &&
+      html`<figure class="panel pad">
+        <figcaption><h2>${t("chart.curves")}</h2><p class="faint">${t("running.cuts.note")}</p></figcaption>
+        <${PrecisionRecall} curves=${[{ name: "judged", points: cuts }]} />
+      </figure>`}
+    </div>
   `;
 }
 
