@@ -7,20 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.echoes import orders_without_echoes
 from app.errors import InvalidRequestError
 from app.kin import ancestors_of, differing, parents_of
+from app.numbers import FloatArray, Numbers, Rows, measured
 from app.snapshot import Snapshot
-from vocab.calibration import Calibration
 from vocab.logistic import probabilities
 from vocab.probes import ImageSide
 from vocab.tags import Tag
 from vocab.targets import Kind, Target
-
-FloatArray = NDArray[np.float32]
-Rows = NDArray[np.int64]
 
 MISSES = 3
 # Tags looked at for echoes: far more than are ever shown, few enough to cost nothing.
@@ -64,34 +60,6 @@ class Options:
             ("best_f1", 0.0 if self.best_f1 else None),
         ]
         return tuple(Target(kind, value) for kind, value in asked if value is not None)
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """One image against n tags: each array is `(n,) float32`, in the order of the snapshot.
-
-    `side` is the image over the probes; by it and the calibration a tag has its score and logit,
-    which are computed for the few tags that need them. `vector (d,) float32` is the image itself,
-    by which a tag is recognised as the echo of a stronger one; None where every tag that passes
-    is wanted. `uncertain (n,) bool` marks the tags that cannot keep what was asked.
-    """
-
-    similarities: FloatArray
-    thresholds: FloatArray
-    calibration: Calibration
-    side: ImageSide
-    vector: FloatArray | None = None
-    uncertain: NDArray[np.bool_] | None = None
-
-    def passing(self, rows: Rows) -> Rows:
-        """Those of the rows (distinct, rising) that reach their thresholds."""
-        if len(rows) == len(self.similarities):
-            return np.flatnonzero(self.similarities >= self.thresholds)
-        return rows[self.similarities[rows] >= self.thresholds[rows]]
-
-    def measured(self, rows: Rows) -> tuple[FloatArray, FloatArray]:
-        """The scores and the logits of the tags at these rows."""
-        return self.calibration.of_rows(rows, self.similarities[rows], self.side)
 
 
 @dataclass(frozen=True)
@@ -194,16 +162,22 @@ def choose_for_each(
     keep_parents: bool = True,
 ) -> list[tuple[TagHit, ...]]:
     """The same for several images of one request."""
-    orders = orders_of(snapshot, numbers, rows, top_k)
-    return [
-        _hits(snapshot, one, differing(snapshot, order.tolist(), top_k, keep_parents))
-        for one, order in zip(numbers, orders, strict=True)
+    chosen = [
+        np.asarray(differing(snapshot, order.tolist(), top_k, keep_parents), dtype=np.int64)
+        for order in orders_of(snapshot, numbers, rows, top_k)
     ]
+    each = zip(numbers, chosen, measured(numbers, chosen), strict=True)
+    return [_hits(snapshot, one, found, *both) for one, found, both in each]
 
 
 def orders_of(snapshot: Snapshot, numbers: Sequence[Numbers], rows: Rows, top_k: int) -> list[Rows]:
     """For each image the rows that reach their thresholds, strongest first, without the echoes."""
-    orders = [_strongest(one, one.passing(rows)) for one in numbers]
+    passed = [one.passing(rows) for one in numbers]
+    # The surest first; equal ones in their order.
+    orders = [
+        found[np.argsort(-logits, kind="stable")]
+        for found, (_, logits) in zip(passed, measured(numbers, passed), strict=True)
+    ]
     vectors = [one.vector for one in numbers if one.vector is not None]
     if not vectors or len(vectors) < len(numbers):  # a request wants echoes of all images or none
         return orders
@@ -216,7 +190,7 @@ def nearest_misses(snapshot: Snapshot, numbers: Numbers, rows: Rows) -> tuple[Ta
     """For an image that no tag fits: the few tags that lack least, nearest first."""
     lacking = numbers.thresholds[rows] - numbers.similarities[rows]
     nearest = np.argsort(lacking, kind="stable")[:MISSES]
-    return _hits(snapshot, numbers, [int(row) for row in rows[nearest]])
+    return _hits_at(snapshot, numbers, rows[nearest])
 
 
 def with_parents(
@@ -235,7 +209,7 @@ def with_parents(
             tag = snapshot.tags[row]
             if row not in allowed or (tag.id in found and not found[tag.id].implied):
                 continue
-            known = found.get(tag.id) or _hits(snapshot, numbers, [row])[0]
+            known = found.get(tag.id) or _hits_at(snapshot, numbers, np.asarray([row]))[0]
             surest = max(known.confidence, hit.confidence)
             found[tag.id] = replace(known, confidence=surest, implied=True)
     return tuple(sorted(_one_a_group(found.values()), key=lambda hit: -hit.confidence))
@@ -252,22 +226,21 @@ def _one_a_group(hits: Iterable[TagHit]) -> list[TagHit]:
     return kept
 
 
-def _strongest(numbers: Numbers, rows: Rows) -> Rows:
-    """The rows, surest first; equal ones in their order."""
-    _, logits = numbers.measured(rows)
-    return rows[np.argsort(-logits, kind="stable")]
+def _hits_at(snapshot: Snapshot, numbers: Numbers, rows: Rows) -> tuple[TagHit, ...]:
+    ((scores, logits),) = measured([numbers], [rows])
+    return _hits(snapshot, numbers, rows, scores, logits)
 
 
-def _hits(snapshot: Snapshot, numbers: Numbers, rows: Sequence[int]) -> tuple[TagHit, ...]:
-    chosen = np.asarray(rows, dtype=np.int64)
-    scores, logits = numbers.measured(chosen)
-    uncertain = numbers.uncertain[chosen] if numbers.uncertain is not None else chosen < 0
+def _hits(
+    snapshot: Snapshot, numbers: Numbers, rows: Rows, scores: FloatArray, logits: FloatArray
+) -> tuple[TagHit, ...]:
+    uncertain = numbers.uncertain[rows] if numbers.uncertain is not None else rows < 0
     each = zip(
-        rows,
+        rows.tolist(),
         probabilities(logits).tolist(),
-        numbers.similarities[chosen].tolist(),
+        numbers.similarities[rows].tolist(),
         scores.tolist(),
-        numbers.thresholds[chosen].tolist(),
+        numbers.thresholds[rows].tolist(),
         uncertain.tolist(),
         strict=True,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.choice import Numbers, Options, Rows, numbers_of, orders_of
+from app.choice import Options, numbers_of, orders_of
 from app.kin import differing
-from app.snapshot import FloatArray, Snapshot
+from app.numbers import FloatArray, Rows, measured
+from app.snapshot import Snapshot
 from vocab.logistic import probabilities
 
 # What is stored with an image: the usual options, whoever asked for what.
@@ -24,11 +25,14 @@ def choose_many(snapshot: Snapshot, vectors: FloatArray, similarities: FloatArra
     numbers = numbers_of(snapshot, vectors, similarities, USUAL)
     every = np.arange(len(snapshot.tags), dtype=np.int64)
     orders = orders_of(snapshot, numbers, every, USUAL.top_k)
-    return [_tags(snapshot, one, order) for one, order in zip(numbers, orders, strict=True)]
+    chosen = [
+        np.asarray(differing(snapshot, order.tolist(), USUAL.top_k, keep_parents=False), np.int64)
+        for order in orders
+    ]
+    pairs = zip(chosen, measured(numbers, chosen), strict=True)
+    return [_tags(snapshot, rows, logits) for rows, (_, logits) in pairs]
 
 
-def _tags(snapshot: Snapshot, numbers: Numbers, order: Rows) -> TagIds:
-    rows = differing(snapshot, order.tolist(), USUAL.top_k, keep_parents=False)
-    _, logits = numbers.measured(np.asarray(rows, dtype=np.int64))
-    confidences = probabilities(logits).tolist()
-    return tuple(zip([snapshot.tags[row].id for row in rows], confidences, strict=True))
+def _tags(snapshot: Snapshot, rows: Rows, logits: FloatArray) -> TagIds:
+    ids = [snapshot.tags[row].id for row in rows.tolist()]
+    return tuple(zip(ids, probabilities(logits).tolist(), strict=True))

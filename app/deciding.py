@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.batching.cache import ResultCache
-from app.choice import Numbers, Options, TagHit, given_to_each, nearest_misses, numbers_of
+from app.choice import Options, TagHit, given_to_each, nearest_misses, numbers_of
 from app.choice_many import TagIds
 from app.intake.blank import Blank
+from app.numbers import Numbers
 from app.pixels import Pixels
 from app.recall import Recalled, StoredFacts
 from app.retag import tags_of

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.choice import Numbers, Options, Rows, Swept, TagHit, given_to_each
+from app.choice import Options, Swept, TagHit, given_to_each
+from app.numbers import Numbers, Rows
 from app.snapshot import Snapshot
 
 PERCENTS = tuple(percent / 100 for percent in range(1, 100))

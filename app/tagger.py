@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from app.batching.admission import Gate, WaitingGate
 from app.batching.batcher import Batcher, Encoded, Priority
 from app.batching.cache import ResultCache, VectorCache
-from app.choice import Options, Rows, rows_of
+from app.choice import Options, rows_of
 from app.deciding import Decided, Tagged, decide, tags_to_keep
 from app.encoders.base import Encoder
 from app.errors import ImageError, RequestTimeoutError
@@ -25,6 +25,7 @@ from app.image_vectors import ImageVectors, stacked
 from app.intake.limits import Limits
 from app.intake.sources import Fetch, Source, StoredSource, UrlSource
 from app.intake.tiles import TILES
+from app.numbers import Rows
 from app.pixels import Pixels, look_up, take_in
 from app.recall import Name, StoredFacts, keep, recall, recall_others
 from app.recent import Seen, seen_now

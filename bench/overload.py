@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import statistics
 import threading
 import time
@@ -62,9 +63,10 @@ def measure(address: str, pid: int, messages: list[bytes], given: argparse.Names
     done, memory = threading.Event(), list[float]()
     watcher = threading.Thread(target=watched, args=(pid, done, memory))
     watcher.start()
-    began = time.monotonic()
+    began, spent_s = time.monotonic(), time.process_time()
     crowd = asyncio.run(open_loop(address, messages, TIMES * sustainable, given.seconds))
-    goodput = len(good(crowd)) / (time.monotonic() - began)
+    took_s = time.monotonic() - began
+    goodput, spent_s = len(good(crowd)) / took_s, time.process_time() - spent_s
     done.set()
     watcher.join()
     refused = [reply.ms for reply in crowd if reply.status in (429, 503)]
@@ -83,6 +85,8 @@ def measure(address: str, pid: int, messages: list[bytes], given: argparse.Names
         "unloaded_p99_ms": round(unloaded, 1),
         "bound_ms": round(bound, 1),
         "refused": len(refused),
+        "client_cores": round(spent_s / took_s, 3),
+        "client_cores_share": round(spent_s / took_s / (os.cpu_count() or 1), 3),
         "refused_p50_ms": round(percentile(refused, 0.5), 1),
         "refused_p99_ms": round(percentile(refused, 0.99), 1),
         "other_statuses": sorted(set(other)),

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.choice import Numbers, Options, choose, nearest_misses, numbers_of, rows_of, with_parents
+from app.choice import Options, choose, nearest_misses, numbers_of, rows_of, with_parents
 from app.errors import InvalidRequestError
+from app.numbers import Numbers
 from app.snapshot import Measure, Snapshot, build_snapshot
 from vocab.background import BackgroundBank
 from vocab.calibration import ScoreModel, calibrate
