@@ -14,6 +14,9 @@ from vocab.prompts import DEFAULT_TEMPLATES
 
 MIB = 1 << 20
 
+# As good as no limit, for what needs a number.
+NO_HURRY_S = 24 * 3600.0
+
 
 class Settings(BaseSettings):
     """What the service is started with; the description of a field is its documentation."""
@@ -259,6 +262,10 @@ class Settings(BaseSettings):
     def decoders(self) -> int:
         """How many threads decode."""
         return self.decode_threads or os.cpu_count() or 1
+
+    def for_a_command(self) -> Settings:
+        """The same for work nobody waits for with a connection open: it takes what it takes."""
+        return self.model_copy(update={"request_timeout_s": NO_HURRY_S})
 
 
 def variable(name: str) -> str:

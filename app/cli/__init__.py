@@ -123,7 +123,7 @@ def tag(
     if not found:
         err.print("没有找到图片", highlight=False)
         raise typer.Exit(2)
-    settings = load_settings(model=model)
+    settings = load_settings(model=model).for_a_command()
     with ExitStack() as stack:
         with show.Steps(err) as steps:
             service = assemble(settings, stack, steps)

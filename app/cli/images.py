@@ -119,7 +119,7 @@ def _service(model: str | None) -> Iterator[Service]:
     """The parts of the service in this process, over the same data directory."""
     with ExitStack() as stack:
         with show.Steps(err) as steps:
-            service = assemble(load_settings(model=model), stack, steps)
+            service = assemble(load_settings(model=model).for_a_command(), stack, steps)
         yield service
 
 

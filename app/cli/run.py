@@ -30,8 +30,6 @@ from app.pipeline.summary import Summary
 from app.settings import Settings, load_settings
 from app.snapshot import Snapshot
 
-# A collection is not a request: nothing waits for one image, however slow the model.
-NO_HURRY_S = 24 * 3600.0
 # Threads that decode spend most of their time waiting where images come over the network.
 REMOTE_THREADS = 16
 
@@ -175,9 +173,8 @@ def _settings(source: str, fetch_urls: bool, batch: int | None, model: str | Non
     threads = usual.decode_threads
     if fetch_urls or is_remote(source):
         threads = max(usual.decoders, REMOTE_THREADS)
-    return usual.model_copy(
+    return usual.for_a_command().model_copy(
         update={
-            "request_timeout_s": NO_HURRY_S,
             "max_queue": max(usual.max_queue, 2 * usual.max_batch),
             "decode_threads": threads,
         }

@@ -57,3 +57,12 @@ def test_photos_are_stored_searched_tagged_again_and_deleted(
 def test_a_photo_that_fails_makes_the_command_fail(run: CliRunner, tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"no image")
     assert run.invoke(app, ["images", "add", str(tmp_path / "bad.jpg")]).exit_code == 1
+
+
+def test_a_command_has_no_limit_of_a_request(
+    run: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUQIAN_REQUEST_TIMEOUT_S", "0.0001")
+    added = run.invoke(app, ["images", "add", str(PHOTOS / "cat.jpg")])
+    assert added.exit_code == 0, added.output
+    assert run.invoke(app, ["tag", str(PHOTOS / "cat.jpg")]).exit_code == 0
