@@ -26,6 +26,7 @@ from app.encoders.open_clip import (  # noqa: E402
 )
 from app.errors import ModelDownloadError, ModelFileError, UnknownModelError  # noqa: E402
 from tests.fixtures.checkpoints import seeded  # noqa: E402
+from tests.fixtures.multilingual import write_multilingual  # noqa: E402
 from tests.fixtures.photos import drawn, some_photos  # noqa: E402
 
 pytestmark = pytest.mark.clip
@@ -155,44 +156,10 @@ def test_a_local_folder_states_its_preprocessing(
 
 
 def test_a_multilingual_text_tower_is_open_clips(tmp_path: Path) -> None:
-    """The way of XLM-R models, whose text tower and tokenizer are transformers' own.
-
-    Real ones need their configuration and tokenizer from a hub; here both are small and local.
-    """
-    transformers = pytest.importorskip("transformers", reason="no transformers")
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
-    folder = tmp_path / "model"
-    known = ["<s>", "<pad>", "</s>", "<unk>", "a", "dog", "in", "the", "snow", "狗", "long"]
-    pieces = {word: number for number, word in enumerate(known)}
-    words = Tokenizer(models.WordLevel(pieces, unk_token="<unk>"))  # noqa: S106
-    words.pre_tokenizer = pre_tokenizers.Whitespace()
-    words.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=words,
-        pad_token="<pad>",  # noqa: S106
-        unk_token="<unk>",  # noqa: S106
-    ).save_pretrained(folder)
-    transformers.XLMRobertaConfig(
-        vocab_size=len(pieces),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=90,
-    ).save_pretrained(folder)
-    text = {
-        "hf_model_name": str(folder),
-        "hf_tokenizer_name": str(folder),
-        "hf_proj_type": "mlp",
-        "hf_pooler_type": "mean_pooler",
-        "context_length": 77,
-    }
-    name = f"local-dir:{write_model(folder, SMALL | {'text_cfg': text}, {})}"
-    encoder = load_open_clip(name, models_dir=tmp_path, device="cpu")
-    assert_same_pipeline(encoder, name)
+    """The way of XLM-R models, whose text tower and tokenizer are transformers' own."""
+    pytest.importorskip("transformers", reason="no transformers")
+    name = write_multilingual(tmp_path / "model")
+    assert_same_pipeline(load_open_clip(name, models_dir=tmp_path, device="cpu"), name)
 
 
 def every_published_preprocessing() -> list[dict[str, Any]]:
