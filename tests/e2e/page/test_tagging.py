@@ -85,24 +85,33 @@ def test_why_shows_the_numbers_of_the_answer(page: Any, photo: Callable[[str], s
     expect(card.locator(".tag-main").first).to_have_attribute("aria-expanded", "true")
 
 
-def test_the_slider_filters_again_without_a_request(page: Any, photo: Callable[[str], str]) -> None:
+def test_the_slider_shows_what_a_request_for_its_target_would_give_and_makes_none(
+    page: Any, service: httpx.Client, photo: Callable[[str], str]
+) -> None:
+    names = ("tiger.jpg", "pavilion.jpg")
     page.set_input_files(PICKER, [photo("tiger"), photo("pavilion")])
-    for name in ("tiger.jpg", "pavilion.jpg"):
+    for name in names:
         card_of(page, name)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    slide_to(page, 5)
-    many = page.locator(".tag-name").count()
-    slide_to(page, 95)
-    expect(page.locator("output[for=target]")).to_have_text("95%")
-    shown = [int(s.strip(" %")) for s in page.locator(".tag-sure:not(.faint)").all_inner_texts()]
-    assert all(sure >= 95 for sure in shown)
-    assert len(shown) <= many
-    for card in page.locator(".card").all():
-        if "没有标签达到要求" in card.inner_text():
-            assert card.locator(".tag").count() <= 3
-            expect(card.locator(".tag-sure").first).to_contain_text("差 ")
+
+    def expect_tags_of(**options: float) -> None:
+        for name in names:
+            data = {"options": json.dumps({"top_k": 100, **options})}
+            file = Path(photo(name.removesuffix(".jpg"))).read_bytes()
+            answer = service.post("/v1/tag", files={"files": file}, data=data).json()
+            found = [tag["name"] for tag in answer["results"][0]["tags"]]
+            expect(card_of(page, name).locator("button .tag-name")).to_have_text(found)
+            if not found:
+                expect(card_of(page, name).locator(".tag")).to_have_count(3)
+
+    for target in (5, 37, 60, 95):
+        slide_to(page, target)
+        expect(page.locator("output[for=target]")).to_have_text(f"{target}%")
+        expect_tags_of(precision_target=target / 100)
     page.get_by_role("button", name="自动").click()
+    expect(page.locator("output[for=target]")).to_have_text("自动")
+    expect_tags_of()
     assert [url for url in asked if "/v1/tag" in url] == []
 
 

@@ -43,7 +43,7 @@ function OneTag({ tag }) {
   const look = () =>
     backgroundOf(tag.id).then((found) => {
       setSeen(found);
-      setAt(found.threshold);
+      setAt(Math.min(found.threshold, found.highest));
     }, setError);
   useEffect(() => {
     look();
@@ -51,7 +51,7 @@ function OneTag({ tag }) {
   const save = async (threshold) => {
     setError(null);
     try {
-      const saved = await saveTag(await get(path), { threshold });
+      const saved = await saveTag(await get(path), { threshold, target: "" });
       looked.set(saved);
       toast(t("edit.saved", { tag: saved.name }));
       await look();
@@ -74,16 +74,17 @@ function OneTag({ tag }) {
           <dd class="number big">≈ ${percent(rateAt(seen, at), 2)}</dd>
         </div>
         <div><dt>${t("threshold.calibrated")}</dt><dd class="number">${decimal(seen.calibrated)}</dd></div>
-        <div><dt>${t("threshold.now")}</dt><dd class="number">${decimal(seen.threshold)} · ${percent(seen.background_rate, 2)}</dd></div>
+        <div><dt>${t("threshold.now")}</dt><dd class="number">${seen.state === "uncertain" ? "—" : decimal(seen.threshold)} · ${percent(seen.background_rate, 2)}</dd></div>
       </dl>
       <div class="row-wrap">
         <button type="button" class="button primary" disabled=${Math.abs(at - seen.threshold) < 1e-6} onClick=${() => save(Number(at.toFixed(4)))}>
           ${t("threshold.save")}
         </button>
-        <button type="button" class="button" disabled=${tag.threshold === null} onClick=${() => save(null)}>
+        <button type="button" class="button" disabled=${tag.threshold === null && !tag.target} onClick=${() => save(null)}>
           ${t("threshold.auto")}
         </button>
         ${tag.threshold !== null && html`<span class="badge warn">${t("threshold.manual")}</span>`}
+        ${tag.target && html`<span class="badge warn">${tag.target}</span>`}
       </div>
     `}
   `;

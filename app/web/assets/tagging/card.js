@@ -14,7 +14,7 @@ import { asCsv, asJson } from "./export.js";
 import { judge } from "./feedback.js";
 import { MissRow, TagRow } from "./row.js";
 
-export function Card({ card, cut, usual }) {
+export function Card({ card, cut }) {
   const [comparing, setComparing] = useState(false);
   const { result } = card;
   const first = result?.duplicates?.[0];
@@ -43,34 +43,34 @@ export function Card({ card, cut, usual }) {
           <h2 class="clip grow" title=${card.name}>${card.name}</h2>
           <span class="faint number">${result ? `${result.width} × ${result.height}` : size(card.file.size)}</span>
         </div>
-        <${Body} card=${card} cut=${cut} usual=${usual} />
+        <${Body} card=${card} cut=${cut} />
       </div>
       ${comparing && html`<${DuplicateSheet} card=${card} onClose=${() => setComparing(false)} />`}
     </li>
   `;
 }
 
-function Body({ card, cut, usual }) {
+function Body({ card, cut }) {
   if (card.state === "failed") return html`<${Failed} card=${card} />`;
   if (card.state !== "done") return html`<${Waiting} card=${card} />`;
-  const tags = shown(card.result, cut, usual);
+  const tags = shown(card.result, cut);
   return html`
     ${tags.length > 0
       ? html`<ul class="tags-list">
-          ${tags.map((tag) => html`<${TagRow} key=${tag.id} card=${card} tag=${tag} cut=${cut} usual=${usual} />`)}
+          ${tags.map((tag) => html`<${TagRow} key=${tag.id} card=${card} tag=${tag} />`)}
         </ul>`
       : html`<p class="soft">${t("miss.none")}</p>
           <p class="faint">${t("miss.nearest")}</p>
           <ul class="tags-list">
-            ${misses(card.result, cut, usual).map((tag) => html`<${MissRow} key=${tag.id} tag=${tag} />`)}
+            ${misses(card.result, cut).map((tag) => html`<${MissRow} key=${tag.id} tag=${tag} cut=${cut} />`)}
           </ul>`}
     ${card.missing.length > 0 &&
     html`<p class="row-wrap">${card.missing.map((name) => html`<span class="badge accent">+ ${name}</span>`)}</p>`}
-    <${Actions} card=${card} cut=${cut} usual=${usual} />
+    <${Actions} card=${card} cut=${cut} />
   `;
 }
 
-function Actions({ card, cut, usual }) {
+function Actions({ card, cut }) {
   const [adding, setAdding] = useState(false);
   const missing = async (tag, name) => {
     if (!tag) {
@@ -91,10 +91,10 @@ function Actions({ card, cut, usual }) {
       html`<button type="button" class="button quiet small" onClick=${() => again(card.key, { store: true })}>
         <${Icon} name="store" />${t("card.store")}
       </button>`}
-      <button type="button" class="button quiet small" onClick=${() => copy(asJson([card], cut, usual))}>
+      <button type="button" class="button quiet small" onClick=${() => copy(asJson([card], cut))}>
         <${Icon} name="copy" />JSON<span class="heard"> ${card.name}</span>
       </button>
-      <button type="button" class="button quiet small" onClick=${() => copy(asCsv([card], cut, usual))}>
+      <button type="button" class="button quiet small" onClick=${() => copy(asCsv([card], cut))}>
         CSV<span class="heard"> ${card.name}</span>
       </button>
     </div>

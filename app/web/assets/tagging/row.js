@@ -4,7 +4,7 @@ import { decimal, percent, t } from "../i18n.js";
 import { backgroundOf, rateAt } from "../parts/background.js";
 import { hueStyle } from "../parts/hue.js";
 import { Icon } from "../parts/icon.js";
-import { needed, thresholdOf } from "./cut.js";
+import { lacking, strictest } from "./cut.js";
 import { judge } from "./feedback.js";
 
 export function TagName({ tag }) {
@@ -16,10 +16,9 @@ export function TagName({ tag }) {
   `;
 }
 
-export function Bar({ share, cut = null, muted = false }) {
+export function Bar({ share, muted = false }) {
   return html`<div class=${muted ? "bar muted" : "bar"} aria-hidden="true">
     <i style=${{ width: percent(share, 1) }}></i>
-    ${cut !== null && html`<b style=${{ left: percent(cut, 1) }}></b>`}
   </div>`;
 }
 
@@ -35,10 +34,11 @@ function Verdict({ card, tag, verdict, label, icon }) {
   ><${Icon} name=${icon} /></button>`;
 }
 
-export function TagRow({ card, tag, cut, usual }) {
+const upTo = (tag) => (strictest(tag) === null ? "—" : percent(strictest(tag)));
+
+export function TagRow({ card, tag }) {
   const [open, setOpen] = useState(false);
   const id = `why-${card.key}-${tag.id}`;
-  const threshold = thresholdOf(tag, cut, usual);
   return html`
     <li class="tag">
       <div class="tag-line">
@@ -47,7 +47,7 @@ export function TagRow({ card, tag, cut, usual }) {
           class="tag-main"
           aria-expanded=${String(open)}
           aria-controls=${id}
-          title=${t("why.hint", { threshold: decimal(threshold), similarity: decimal(tag.similarity) })}
+          title=${t("why.hint", { strictest: upTo(tag), similarity: decimal(tag.similarity) })}
           onClick=${() => setOpen(!open)}
         >
           <${TagName} tag=${tag} />
@@ -58,22 +58,23 @@ export function TagRow({ card, tag, cut, usual }) {
         <${Verdict} card=${card} tag=${tag} verdict="wrong" icon="cross"
           label=${t("feedback.wrong", { tag: tag.name })} />
       </div>
-      <${Bar} share=${tag.confidence} cut=${needed(cut, usual)} />
+      <${Bar} share=${tag.confidence} />
       <div id=${id} hidden=${!open}>
-        ${open && html`<${Why} tag=${tag} threshold=${threshold} />`}
+        ${open && html`<${Why} tag=${tag} />`}
       </div>
     </li>
   `;
 }
 
-function Why({ tag, threshold }) {
+function Why({ tag }) {
   const [above, setAbove] = useState(null);
   useEffect(() => {
     backgroundOf(tag.id).then((seen) => setAbove(rateAt(seen, tag.similarity)), () => {});
   }, [tag.id]);
   const rows = [
     ["why.similarity", decimal(tag.similarity, 4)],
-    ["why.threshold", decimal(threshold, 4)],
+    ["why.threshold", tag.usual_threshold > 1 ? t("why.unreachable") : decimal(tag.usual_threshold, 4)],
+    ["why.strictest", upTo(tag)],
     ["why.score", decimal(tag.score, 2)],
     ["why.confidence", percent(tag.confidence, 1)],
     ["why.percentile", above === null ? "—" : percent(1 - above, 1)],
@@ -93,13 +94,14 @@ function Why({ tag, threshold }) {
   `;
 }
 
-export function MissRow({ tag }) {
+export function MissRow({ tag, cut }) {
+  const short = cut.auto ? t("miss.lacking", { n: decimal(lacking(tag)) }) : t("miss.strictest", { n: upTo(tag) });
   return html`
     <li class="tag">
       <div class="tag-line">
         <div class="tag-main">
           <${TagName} tag=${tag} />
-          <span class="tag-sure number faint">${t("miss.lacking", { n: decimal(tag.lacking) })}</span>
+          <span class="tag-sure number faint">${short}</span>
         </div>
       </div>
       <${Bar} share=${tag.confidence} muted=${true} />

@@ -1,7 +1,6 @@
 // 打标: photos in, tags out.
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { useModels } from "../models.js";
 import { DropVeil, PickButton, useIncoming } from "../parts/dropzone.js";
 import { Icon } from "../parts/icon.js";
 import { useStore } from "../store.js";
@@ -13,7 +12,6 @@ import { Toolbar } from "./toolbar.js";
 export function TaggingTab() {
   const cards = useStore(cardStore);
   const cut = useStore(cutStore);
-  const usual = useModels()?.default_confidence ?? 0.5;
   const over = useIncoming(addFiles);
   return html`
     <${DropVeil} shown=${over} />
@@ -21,9 +19,9 @@ export function TaggingTab() {
       ? html`<${Welcome} />`
       : html`
           <h1 class="heard">${t("tab.tag")}</h1>
-          <${Toolbar} cards=${cards} usual=${usual} />
+          <${Toolbar} cards=${cards} />
           <ul class="cards">
-            ${cards.map((card) => html`<${Card} key=${card.key} card=${card} cut=${cut} usual=${usual} />`)}
+            ${cards.map((card) => html`<${Card} key=${card.key} card=${card} cut=${cut} />`)}
           </ul>
         `}
   `;

@@ -6,12 +6,13 @@ import { PickButton } from "../parts/dropzone.js";
 import { Icon } from "../parts/icon.js";
 import { useStore } from "../store.js";
 import { addFiles, clear, cut as cutStore, keep, setCut } from "./cards.js";
-import { HIGHEST, LOWEST, needed, shown } from "./cut.js";
+import { HIGHEST, LOWEST, shown } from "./cut.js";
 import { asCsv, asJson } from "./export.js";
 
-export function Slider({ usual }) {
+export function Slider() {
   const cut = useStore(cutStore);
-  const value = Math.round(100 * needed(cut, usual));
+  const value = Math.round(100 * cut.target);
+  const said = cut.auto ? t("cut.auto") : percent(cut.target);
   const filled = (value - 100 * LOWEST) / (100 * (HIGHEST - LOWEST));
   return html`
     <div class="slider">
@@ -25,11 +26,11 @@ export function Slider({ usual }) {
         step="1"
         value=${value}
         style=${{ "--filled": percent(filled, 1) }}
-        aria-valuetext=${percent(needed(cut, usual))}
+        aria-valuetext=${said}
         title=${t("cut.note")}
         onInput=${(event) => setCut({ auto: false, target: Number(event.target.value) / 100 })}
       />
-      <output class="number" for="target">${percent(needed(cut, usual))}</output>
+      <output class="number" for="target">${said}</output>
       <button
         type="button"
         class="chip"
@@ -40,34 +41,34 @@ export function Slider({ usual }) {
   `;
 }
 
-export function Toolbar({ cards, usual }) {
+export function Toolbar({ cards }) {
   const cut = useStore(cutStore);
   const storing = useStore(keep);
   const done = cards.filter((card) => card.state === "done");
   return html`
     <div class="toolbar panel">
       <${PickButton} main=${true} onFiles=${addFiles} />
-      <${Slider} usual=${usual} />
+      <${Slider} />
       <label class="switch" title=${t("keep.note")}>
         <input type="checkbox" role="switch" checked=${storing} onChange=${(e) => keep.set(e.target.checked)} />
         ${t("keep.label")}
       </label>
       <div class="row push">
-        <button type="button" class="button small" disabled=${!done.length} onClick=${() => copy(asJson(cards, cut, usual))}>
+        <button type="button" class="button small" disabled=${!done.length} onClick=${() => copy(asJson(cards, cut))}>
           <${Icon} name="copy" />JSON
         </button>
-        <button type="button" class="button small" disabled=${!done.length} onClick=${() => copy(asCsv(cards, cut, usual))}>
+        <button type="button" class="button small" disabled=${!done.length} onClick=${() => copy(asCsv(cards, cut))}>
           <${Icon} name="copy" />CSV
         </button>
         <button type="button" class="button quiet small" onClick=${clear}>${t("clear")}</button>
       </div>
     </div>
-    <${Summary} cards=${cards} done=${done} cut=${cut} usual=${usual} />
+    <${Summary} cards=${cards} done=${done} cut=${cut} />
   `;
 }
 
-function Summary({ cards, done, cut, usual }) {
-  const counts = done.map((card) => shown(card.result, cut, usual).length);
+function Summary({ cards, done, cut }) {
+  const counts = done.map((card) => shown(card.result, cut).length);
   const busy = cards.filter((card) => ["waiting", "working"].includes(card.state)).length;
   const parts = [
     t("sum.photos", { n: cards.length }),

@@ -2,7 +2,7 @@
 
 const LINES = ["prompt_templates", "negative_prompts"];
 const WORDS = ["parents", "aliases"];
-const PLAIN = ["name", "category", "gloss", "description", "notes", "exclusive_group", "state"];
+const PLAIN = ["name", "category", "gloss", "description", "notes", "exclusive_group", "state", "target"];
 
 export const EMPTY = {
   name: "",
@@ -15,6 +15,7 @@ export const EMPTY = {
   negative_prompts: [],
   state: "active",
   threshold: null,
+  target: "",
   notes: "",
   exclusive_group: "",
 };

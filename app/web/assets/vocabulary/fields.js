@@ -7,6 +7,8 @@ import { useStore } from "../store.js";
 import { overview } from "./overview.js";
 
 let made = 0;
+// One of each kind, to begin from.
+const TARGETS = ["precision_target=0.9", "false_positive_rate=0.01", "min_confidence=0.6", "best_f1"];
 
 function Text({ name, form, put, fault, lines = 0, ...more }) {
   const shared = {
@@ -39,6 +41,7 @@ function Parents({ form, put, fault }) {
 export function Fields({ form, onChange, fault }) {
   const known = useStore(overview);
   const [list] = useState(() => `categories-${(made += 1)}`);
+  const [targets] = useState(() => `targets-${(made += 1)}`);
   const [all, setAll] = useState(false);
   const put = (name, value) => onChange((before) => ({ ...before, [name]: value }));
   const given = { form, put, fault };
@@ -52,6 +55,10 @@ export function Fields({ form, onChange, fault }) {
       <${Text} ...${given} name="aliases" placeholder=${t("field.aliases.hint")} />
       <${Parents} ...${given} />
       <${Text} ...${given} name="threshold" inputmode="decimal" pattern="-?[0-9]*[.]?[0-9]+" placeholder=${t("field.threshold.hint")} />
+      <${Text} ...${given} name="target" list=${targets} autocomplete="off" placeholder=${t("field.target.hint")} />
+      <datalist id=${targets}>
+        ${TARGETS.map((one) => html`<option value=${one} />`)}
+      </datalist>
       <div class="field">
         <span>${t("field.state")}</span>
         <label class="switch">

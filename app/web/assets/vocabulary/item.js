@@ -18,6 +18,7 @@ export function Item({ tag, open, onToggle, onSaved, onGone, onRestored }) {
         <span class="item-marks">
           ${tag.state === "paused" && html`<span class="badge warn">${t("state.paused")}</span>`}
           ${tag.threshold !== null && html`<span class="badge number">≥ ${decimal(tag.threshold, 2)}</span>`}
+          ${tag.target && html`<span class="badge number">${tag.target}</span>`}
           ${tag.examples.length > 0 && html`<span class="badge accent">${t("item.examples", { n: tag.examples.length })}</span>`}
         </span>
         <${Icon} name=${open ? "down" : "right"} />

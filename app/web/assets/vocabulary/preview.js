@@ -9,7 +9,7 @@ const PAUSE_MS = 350;
 const MOST_IMAGES = 8;
 const OFTEN = 0.05; // of ordinary pictures; the lint asks the same of a tag
 // What decides the preview; an edit of the notes need not ask again.
-const ASKED = ["name", "category", "aliases", "description", "prompt_templates", "negative_prompts", "threshold"];
+const ASKED = ["name", "category", "aliases", "description", "prompt_templates", "negative_prompts", "threshold", "target"];
 
 function usePreview(tag) {
   const [state, setState] = useState({ seen: null, error: null, busy: false });
@@ -53,12 +53,13 @@ function Seen({ seen, known }) {
   const near = seen.nearest.filter((one) => one.id !== known?.id);
   return html`
     <dl class="facts two">
-      <div><dt>${t("preview.threshold")}</dt><dd class="number big">${decimal(seen.threshold)}</dd></div>
+      <div><dt>${t("preview.threshold")}</dt><dd class="number big">${seen.state === "uncertain" ? "—" : decimal(seen.threshold)}</dd></div>
       <div>
         <dt>${t("preview.rate", { n: count(seen.background_images) })}</dt>
         <dd class=${rate > OFTEN ? "number big warned" : "number big"}>${percent(rate, 2)}</dd>
       </div>
     </dl>
+    ${seen.state === "uncertain" && html`<p class="notice warn">${t("preview.uncertain")}</p>`}
     ${seen.problem && !known &&
     html`<div class="notice warn"><div><strong>${sayProblem(seen.problem)}</strong>${seen.problem.remedy}</div></div>`}
     ${seen.findings.map(
