@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from app.encoders.base import Encoder
 from app.encoders.catalog import open_encoder
+from app.matrix_threads import one_thread_a_product
 from app.settings import Settings
 
 
@@ -18,6 +19,7 @@ def encoders_of(
     All of them have the same weights; the first encodes texts and is asked what the model is.
     Raises as `open_encoder` does.
     """
+    one_thread_a_product()
     encoders: list[Encoder] = []
     for device in settings.device.split(","):
         report(f"加载模型 {settings.model}", 0, 0)

@@ -15,6 +15,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from app.api.header_limit import LimitedHeaders
 from app.errors import SettingsError
 from app.logs import begin_logging
 
@@ -95,6 +96,7 @@ def serve(
         signal.signal(number, lambda *_: None)
     config = uvicorn.Config(
         app,
+        http=LimitedHeaders,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=math.ceil(shutdown_timeout_s),

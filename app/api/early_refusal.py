@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
-from fastapi import Request
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.batching.admission import Gate
+from app.api.context import Service
+from app.api.problems import problem_response
 from app.errors import OverloadedError
 
-# A body up to this is read and thrown away, so that the connection can be used again; behind a
-# longer one it is closed.
+# The requests that need a place for their images.
+PATHS = frozenset({"/v1/tag", "/predict"})
+# A body up to this is thrown away as it comes, by the server, so that the connection can be used
+# again; behind a longer one it is closed.
 DRAINED_BYTES = 4 << 20
 
 
-async def refuse_if_full(request: Request, gate: Gate) -> None:
-    """Raises `OverloadedError` where not even one more image would be let in.
+class EarlyRefusal:
+    """Middleware: answers 503 at once where not even one more image would be let in.
 
-    Taking a form apart costs about as much as tagging does outside the encoder. A crowd whose
-    forms are all read first takes that from those who are served.
+    Finding out who calls, finding the route and taking a form apart cost about as much as tagging
+    does outside the encoder. A crowd that is all looked at first takes that from those who are
+    served.
     """
-    try:
-        gate.check()
-    except OverloadedError:
-        length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) <= DRAINED_BYTES:
-            async for _ in request.stream():
-                pass
-        raise
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request, or refuses it before any of its body is read."""
+        if scope["type"] == "http" and scope["path"] in PATHS and scope["method"] == "POST":
+            service = getattr(scope["app"].state, "service", None)
+            if isinstance(service, Service):
+                try:
+                    service.tagger.gate.check()
+                except OverloadedError as error:
+                    scope.setdefault("state", {})["route"] = scope["path"]
+                    response = problem_response(error, headers=_farewell(Headers(scope=scope)))
+                    await response(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
+
+
+def _farewell(headers: Headers) -> dict[str, str]:
+    length = headers.get("content-length", "")
+    is_short = length.isascii() and length.isdigit() and int(length) <= DRAINED_BYTES
+    return {} if is_short else {"Connection": "close"}

@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.api.access import AccessControl
 from app.api.body_limit import BodyLimit
+from app.api.early_refusal import EarlyRefusal
 from app.api.metrics import RequestCounts
 from app.api.request_log import HEADER, RequestLog
 from app.api.security_headers import SecurityHeaders
@@ -23,6 +24,7 @@ def add_middlewares(
     """Adds them from the inside out: the last one here is the first that a request meets."""
     app.add_middleware(BodyLimit, max_request_bytes=max_request_bytes, timeout_s=body_timeout_s)
     app.add_middleware(AccessControl, cors_origins=cors_origins)
+    app.add_middleware(EarlyRefusal)
     if cors_origins:
         app.add_middleware(
             CORSMiddleware,

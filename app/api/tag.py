@@ -13,7 +13,6 @@ from app.access.roles import Role
 from app.api.access import require
 from app.api.charging import charged
 from app.api.context import Service, service_of
-from app.api.early_refusal import refuse_if_full
 from app.api.openapi import TAG_BODY, TAG_EXAMPLE
 from app.api.presence import CallerLeftError, while_present
 from app.api.problems import CLIENT_CLOSED_REQUEST, invalid_response, problem_of
@@ -62,7 +61,6 @@ async def tag(request: Request) -> Response:
     或提交 JSON `{"images": [{"url" | "base64" | "image_id"}], "options": {...}}`。
     """
     service = service_of(request)
-    await refuse_if_full(request, service.tagger.gate)
     try:
         async with read_tag_order(request, service.max_images) as order:
             if order.options.index:
@@ -101,7 +99,6 @@ async def tag(request: Request) -> Response:
 async def predict(request: Request) -> Response:
     """`file` 字段上传一张图片，返回 `{"labels": [...]}`，按置信度从高到低。"""
     service = service_of(request)
-    await refuse_if_full(request, service.tagger.gate)
     try:
         async with read_predict_order(request) as order:
             work = service.tagger.tag(order.sources, order.options)
