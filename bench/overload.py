@@ -29,6 +29,8 @@ CLIENTS = 32
 TIMES = 5
 # Bars: share of the sustainable rate, and the wait of a refusal.
 GOODPUT, REFUSED_MS = 0.9, 50
+# The second half of the crowd against the first.
+MEMORY_GROWS = 1.03
 
 
 def good(replies: Sequence[Reply]) -> list[float]:
@@ -98,6 +100,7 @@ def measure(address: str, pid: int, messages: list[bytes], given: argparse.Names
         "accepted_p99": late <= bound,
         "refused_p99": not refused or percentile(refused, 0.99) <= REFUSED_MS,
         "nothing_else": not other,
+        "memory_is_flat": row["rss_second_half_mib"] <= MEMORY_GROWS * row["rss_first_half_mib"],
     }
     print(row)
     write_row("overload", row, [goodput], "images/s", baseline=("sustainable", [sustainable]))
