@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from app.choice import Options, choose, numbers_of, rows_of
 from app.snapshot import Measure, build_snapshot
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel
 from vocab.probes import ProbeSet
+from vocab.score_model import ScoreModel
 from vocab.tags import Tag
 
 FloatArray = NDArray[np.float32]

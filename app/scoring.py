@@ -15,7 +15,7 @@ from app.encoders.base import Encoder, FloatArray
 from app.encoders.builtin import BUILTIN_DIR
 from app.errors import ModelFileError
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel
+from vocab.score_model import ScoreModel
 
 log = logging.getLogger(__name__)
 

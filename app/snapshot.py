@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from app.errors import NotReadyError
 from index.tag_index import TagIndex
 from vocab.background import BackgroundBank
-from vocab.calibration import Calibration, ScoreModel, calibrate
+from vocab.calibration import Calibration, calibrate
 from vocab.probes import ProbeSet
+from vocab.score_model import ScoreModel
 from vocab.tags import Tag, Vocabulary
 from vocab.targets import Aims, read_target
 

@@ -32,8 +32,8 @@ from app.intake.limits import Limits
 from app.snapshot import Measure, Snapshot, build_snapshot
 from bench.gpu_forms import Graph, Measured, formed, narrowed, random_model, wait
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel
 from vocab.probes import ProbeSet
+from vocab.score_model import ScoreModel
 from vocab.tags import Tag
 
 TAGS, SAME = 10_000, 0.995

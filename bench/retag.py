@@ -33,8 +33,8 @@ from index.images import Filters
 from index.tables import batches, image_names, image_tags, images
 from index.vectors import to_bytes
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel
 from vocab.probes import ProbeSet
+from vocab.score_model import ScoreModel
 from vocab.tags import Tag
 
 KEY = "bench"

@@ -32,10 +32,10 @@ from app.encoders.builtin import load_builtin
 from app.snapshot import Live, Measure
 from app.tag_vectors import TagVectors
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel
 from vocab.embeddings import EmbeddingStore
 from vocab.examples import ExampleStore
 from vocab.prompts import DEFAULT_TEMPLATES, digest_of, prompts_of
+from vocab.score_model import ScoreModel
 from vocab.store import VocabularyStore
 from vocab.tags import TagDraft
 

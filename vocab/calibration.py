@@ -10,13 +10,13 @@ The first part is the image side, the second the tag side: SPARC (CVPR 2025, arX
 with statistics from probes and a bank in place of the test images. The logistic is Platt's. Where
 labels exist for a model, a tag's intercept is predicted from its profile over the bank (level,
 spread, shape, tail), and the tag side is left out: what a bank says of a tag's level is partly how
-common the tag is, and dividing that away made every threshold worse (bench/calibration.py).
+common the tag is, and dividing that away made every threshold worse (bench/calibration).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,43 +27,11 @@ from vocab import cuts
 from vocab.background import BackgroundBank
 from vocab.logistic import probabilities
 from vocab.probes import ImageSide, ProbeSet
-from vocab.profiles import CENTRES, Counts, features, moments, profiles
+from vocab.profiles import CENTRES, Counts, profiles
+from vocab.score_model import ScoreModel
 from vocab.targets import Aims, Target, rows_by_target
 
 FloatArray = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class ScoreModel:
-    """The numbers of one encoder.
-
-    `tag_side` standardises a tag by its mean and spread over the bank; without labels for a model
-    that is all there is to make one logistic serve every tag. `weights` are what a spread of each
-    of `vocab.profiles.FEATURES`, less what is `typical`, adds to a tag's intercept; none for a
-    model nobody has fitted. `shrinkage` is how many images of the bank the typical tag weighs.
-    Unless asked, a tag needs `default_confidence`, and is for the `usual_share` of the bank that
-    shows most of it: what is true of most images tells nothing of one. `labelled` holds slope and
-    intercept of the tags whose labels were at hand when the model was fitted, by their names.
-    """
-
-    slope: float = 1.6
-    intercept: float = -4.0
-    default_confidence: float = 0.5
-    usual_share: float = 1.0
-    shrinkage: float = 10.0
-    tag_side: bool = True
-    weights: tuple[float, ...] = ()
-    typical: tuple[float, ...] = ()
-    labelled: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-
-    def intercepts(self, counts: Counts) -> FloatArray:
-        """`(n, BINS)` profiles to `(n,) float32`: the intercept each tag is predicted to have."""
-        if not self.weights:
-            return np.full(len(counts), self.intercept, dtype=np.float32)
-        known = _known(counts, self.shrinkage)
-        apart = features(counts) - np.asarray(self.typical, dtype=np.float32)
-        added = apart @ np.asarray(self.weights, dtype=np.float32)
-        return np.asarray(self.intercept + known * added, dtype=np.float32)
 
 
 # The arrays of a calibration with one number for each tag.
@@ -286,7 +254,7 @@ def calibrate(
     """
     count = len(tags)
     counts = profiles(tags, probes, bank)
-    mean, spread = _tag_side(counts, model)
+    mean, spread = model.standards(counts)
     return Calibration(
         model=model,
         probes=probes,
@@ -299,22 +267,3 @@ def calibrate(
         aims=np.full(count, None, dtype=np.object_) if aims is None else aims,
         profile=counts,
     )
-
-
-def _tag_side(counts: Counts, model: ScoreModel) -> tuple[FloatArray, FloatArray]:
-    """`(n,)` means and positive spreads, shrunk towards those of the probes themselves, 0 and 1,
-    so that a handful of images moves them little.
-    """
-    mean, spread = np.zeros(len(counts), np.float32), np.ones(len(counts), np.float32)
-    if not model.tag_side:
-        return mean, spread
-    own_mean, own_spread = moments(counts)
-    known = _known(counts, model.shrinkage)
-    shrunk = np.sqrt(known * own_spread**2 + (1 - known))
-    return np.asarray(known * own_mean, np.float32), np.asarray(shrunk, np.float32)
-
-
-def _known(counts: Counts, shrinkage: float) -> FloatArray:
-    """`(n,)` in [0, 1): how much the bank's images weigh against what is assumed without any."""
-    total = counts.sum(axis=1, dtype=np.float32)
-    return np.asarray(total / np.maximum(total + shrinkage, 1e-9), dtype=np.float32)

@@ -16,8 +16,8 @@ from app.intake.limits import Limits
 from app.pixels import enough_side_of
 from app.snapshot import Measure, Snapshot, build_snapshot
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel
 from vocab.probes import ProbeSet
+from vocab.score_model import ScoreModel
 from vocab.tags import Tag
 
 BATCHES = (1, 4, 8, 16, 32)

@@ -48,10 +48,10 @@ from bench.calibration.truth import (
     photo_vectors,
 )
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel
 from vocab.logistic import probabilities
 from vocab.probes import ProbeSet
 from vocab.profiles import features, profiles
+from vocab.score_model import ScoreModel
 from vocab.starter import probe_rows
 from vocab.targets import Target
 

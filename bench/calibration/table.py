@@ -47,8 +47,9 @@ from bench.calibration.measures import (
 )
 from bench.calibration.truth import FloatArray, Labelled, complete, supertags
 from vocab.background import BackgroundBank
-from vocab.calibration import Calibration, ScoreModel, calibrate
+from vocab.calibration import Calibration, calibrate
 from vocab.profiles import features, profiles
+from vocab.score_model import ScoreModel
 from vocab.targets import Target
 
 PROMISES = (0.8, 0.9, 0.95)

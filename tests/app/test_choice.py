@@ -12,8 +12,9 @@ from app.errors import InvalidRequestError
 from app.numbers import Numbers
 from app.snapshot import Measure, Snapshot, build_snapshot
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel, calibrate
+from vocab.calibration import calibrate
 from vocab.probes import ImageSide, ProbeSet
+from vocab.score_model import ScoreModel
 from vocab.tags import Tag
 from vocab.targets import Target
 

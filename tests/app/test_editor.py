@@ -24,12 +24,12 @@ from app.snapshot import Live, Measure, Snapshot, active_tags, build_snapshot
 from app.tag_vectors import TagVectors, blended
 from tests.fixtures.tiny import write_tiny_model
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel
 from vocab.edit import Edit
 from vocab.embeddings import EmbeddingStore
 from vocab.errors import CycleError, NameClashError, StaleEditError
 from vocab.examples import ExampleStore
 from vocab.probes import ProbeSet
+from vocab.score_model import ScoreModel
 from vocab.store import VocabularyStore
 from vocab.tags import Tag, TagDraft
 

@@ -16,7 +16,6 @@ from app.snapshot import Live, Measure
 from app.tag_vectors import TagVectors
 from tests.fixtures.tiny import write_tiny_model
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel
 from vocab.edit import Edit
 from vocab.embeddings import EmbeddingStore
 from vocab.examples import ExampleStore
@@ -24,6 +23,7 @@ from vocab.feedback import Prior
 from vocab.judgements import JudgementStore, NewJudgement, Verdict
 from vocab.probes import ProbeSet
 from vocab.prompts import DEFAULT_TEMPLATES
+from vocab.score_model import ScoreModel
 from vocab.store import VocabularyStore
 from vocab.tags import TagDraft
 

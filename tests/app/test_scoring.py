@@ -7,7 +7,7 @@ import numpy as np
 from app.encoders.builtin import load_builtin
 from app.scoring import SEED_PHOTOS, background_of, score_model_of
 from tests.fixtures.tiny import write_tiny_model
-from vocab.calibration import ScoreModel
+from vocab.score_model import ScoreModel
 
 
 def test_a_model_without_a_bank_is_measured_against_the_seed_photos(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 from app.errors import NotReadyError
 from app.snapshot import Live, Measure, Snapshot, active_tags, build_snapshot
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel
 from vocab.probes import ProbeSet
+from vocab.score_model import ScoreModel
 from vocab.tags import Tag, Vocabulary
 from vocab.targets import Target
 

@@ -18,8 +18,8 @@ from app.intake.blank import Blank
 from app.pixels import Pixels
 from app.snapshot import Measure, Snapshot, build_snapshot
 from vocab.background import BackgroundBank
-from vocab.calibration import ScoreModel
 from vocab.probes import ProbeSet
+from vocab.score_model import ScoreModel
 from vocab.tags import Tag
 
 DIM, TAGS = 24, 90

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vocab.background import BackgroundBank
-from vocab.calibration import Calibration, FloatArray, ScoreModel, calibrate
+from vocab.calibration import Calibration, FloatArray, calibrate
 from vocab.cuts import allowed_exceedances, best_f1_cuts
 from vocab.errors import BackgroundError
 from vocab.probes import ImageSide, ProbeSet
 from vocab.profiles import BINS, CENTRES, FEATURES, features, moments, profiles
+from vocab.score_model import ScoreModel
 from vocab.targets import Target
 
 DIM = 12

@@ -7,10 +7,11 @@ import pytest
 
 from vocab.background import BackgroundBank
 from vocab.background_rate import background_rates, usual_threshold
-from vocab.calibration import ScoreModel, calibrate
+from vocab.calibration import calibrate
 from vocab.lint import RULES, lint
 from vocab.lint_types import FloatArray, Limits, Material
 from vocab.probes import ProbeSet
+from vocab.score_model import ScoreModel
 from vocab.tags import Tag
 from vocab.targets import Target
 
