@@ -10,7 +10,7 @@ import numpy as np
 
 from app.echoes import orders_without_echoes
 from app.errors import InvalidRequestError
-from app.kin import ancestors_of, differing, parents_of
+from app.kin import ancestors_of, differing, parents_of, without_outdone
 from app.numbers import FloatArray, Numbers, Rows, measured
 from app.snapshot import Snapshot
 from vocab.logistic import probabilities
@@ -146,9 +146,11 @@ def choose(
 ) -> tuple[TagHit, ...]:
     """The tags among `rows` that reach their thresholds, strongest first, `top_k` at most.
 
-    Of an exclusive group (室内, 室外) only the strongest is one. Without `keep_parents` a tag is
-    left out where a stronger ancestor or descendant is chosen: a corgi and a dog are one finding,
-    and the surer of the two is it. Echoes of stronger tags are left out (`app.echoes`).
+    Of an exclusive group (室内, 室外) only the strongest is one, and none where the strongest is
+    not given: what is surely outdoors is not indoors, however little that says. Without
+    `keep_parents` a tag is left out where a stronger ancestor or descendant is chosen: a corgi and
+    a dog are one finding, and the surer of the two is it. Echoes of stronger tags are left out
+    (`app.echoes`).
     """
     return choose_for_each(snapshot, [numbers], rows, top_k, keep_parents=keep_parents)[0]
 
@@ -175,8 +177,8 @@ def orders_of(snapshot: Snapshot, numbers: Sequence[Numbers], rows: Rows, top_k:
     passed = [one.passing(rows) for one in numbers]
     # The surest first; equal ones in their order.
     orders = [
-        found[np.argsort(-logits, kind="stable")]
-        for found, (_, logits) in zip(passed, measured(numbers, passed), strict=True)
+        without_outdone(snapshot, one, found[np.argsort(-logits, kind="stable")])
+        for one, found, (_, logits) in zip(numbers, passed, measured(numbers, passed), strict=True)
     ]
     vectors = [one.vector for one in numbers if one.vector is not None]
     if not vectors or len(vectors) < len(numbers):  # a request wants echoes of all images or none

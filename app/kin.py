@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
+from app.numbers import Numbers, Rows, measured
 from app.snapshot import Snapshot
 from vocab.tags import Tag
 
@@ -29,6 +32,21 @@ def ancestors_of(snapshot: Snapshot, tag: Tag) -> list[int]:
             found[row] = None
             waiting.extend(parents_of(snapshot, parent))
     return list(found)
+
+
+def without_outdone(snapshot: Snapshot, numbers: Numbers, order: Rows) -> Rows:
+    """The rows but those whose exclusive group has a surer tag, whether that one passes or not."""
+    groups = snapshot.exclusive_rows
+    outdone = [
+        row for row in order.tolist() if row in groups and row != surest(numbers, groups[row])
+    ]
+    return order[~np.isin(order, outdone)] if outdone else order
+
+
+def surest(numbers: Numbers, rows: Rows) -> int:
+    """The row of the highest logit, the first of equal ones."""
+    ((_, logits),) = measured([numbers], [rows])
+    return int(rows[np.argmax(logits)])
 
 
 def differing(

@@ -56,6 +56,16 @@ class Snapshot:
             rows.setdefault(tag.category, []).append(row)
         return {name: np.asarray(found, dtype=np.int64) for name, found in rows.items()}
 
+    @cached_property
+    def exclusive_rows(self) -> Mapping[int, NDArray[np.int64]]:
+        """For each tag of an exclusive group, by its row, the rows of the whole group."""
+        groups: dict[str, list[int]] = {}
+        for row, tag in enumerate(self.tags):
+            if tag.exclusive_group:
+                groups.setdefault(tag.exclusive_group, []).append(row)
+        together = [np.asarray(found, dtype=np.int64) for found in groups.values()]
+        return {row: found for found in together for row in found.tolist()}
+
 
 @dataclass(frozen=True)
 class Measure:

@@ -216,6 +216,12 @@ def test_of_an_exclusive_group_only_the_stronger_is_reported() -> None:
     assert names(choose(group_snapshot(), view, EVERY, 2)) == ["outdoor", "cat"]
 
 
+def test_a_tag_is_left_out_where_a_surer_one_of_its_group_does_not_pass() -> None:
+    view = numbers(0.7, 0.8, 0.0, 0.0, 0.6)
+    too_common = replace(view, thresholds=np.asarray([0.5, 0.9, 0.5, 0.5, 0.5], np.float32))
+    assert names(choose(group_snapshot(), too_common, EVERY, 10)) == ["cat"]
+
+
 def test_an_implied_parent_gives_way_to_a_chosen_tag_of_its_group() -> None:
     snapshot = group_snapshot()
     view = numbers(0.0, 0.6, 0.9, 0.0, 0.0)
