@@ -30,7 +30,7 @@ export function Slider() {
         title=${t("cut.note")}
         onInput=${(event) => setCut({ auto: false, target: Number(event.target.value) / 100 })}
       />
-      <output class="number" for="target">${said}</output>
+      <output class="number" for="target">${cut.auto ? "" : said}</output>
       <button
         type="button"
         class="chip"
