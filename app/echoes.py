@@ -24,9 +24,6 @@ Rows = NDArray[np.int64]
 # Measured with the built-in model (bench/score_model.py): at 0.3 a photo of one concept has 2.6
 # tags where it had 9.9 without the rule, and its own name is among them in 91 % (94 % without).
 LEAST_SHARE = 0.3
-# Most images have what they may have among so many; whether one is an echo depends on the stronger
-# tags alone, so the others need a second look only where these were not enough.
-FIRST = 16
 # Images whose echoes are looked for together: some megabytes of tags.
 IMAGES_AT_ONCE = 64
 
@@ -41,24 +38,18 @@ def orders_without_echoes(
     """
     kept = [order[:most] for order in orders]
     counts = np.asarray([len(order) for order in orders], dtype=np.int64)
-    left = np.flatnonzero(counts > 1)
-    for limit in (FIRST, int(counts.max(initial=0))):
-        # Images of few tags with one another, so that little of the arrays stays empty.
-        left = left[np.argsort(counts[left], kind="stable")]
-        unsure = []
-        for at in range(0, len(left), IMAGES_AT_ONCE):
-            some = left[at : at + IMAGES_AT_ONCE]
-            looked = np.minimum(counts[some], limit)
-            rows = np.zeros((len(some), int(looked.max())), dtype=np.int64)
-            for place, image in enumerate(some.tolist()):
-                rows[place, : looked[place]] = orders[image][: looked[place]]
-            tags = vectors[rows]
-            tags -= centre
-            found = without_echoes_of_many(images[some], tags, looked, most)
-            for place, image in enumerate(some.tolist()):
-                kept[image] = rows[place][found[place]]
-            unsure.append(some[(found.sum(axis=1) < most) & (looked < counts[some])])
-        left = np.concatenate(unsure) if unsure else left[:0]
+    # Images of few tags with one another, so that little of the arrays stays empty.
+    several = np.argsort(counts, kind="stable")[np.count_nonzero(counts < 2) :]
+    for at in range(0, len(several), IMAGES_AT_ONCE):
+        some = several[at : at + IMAGES_AT_ONCE]
+        rows = np.zeros((len(some), int(counts[some[-1]])), dtype=np.int64)
+        for place, image in enumerate(some.tolist()):
+            rows[place, : counts[image]] = orders[image]
+        tags = vectors[rows]
+        tags -= centre
+        found = without_echoes_of_many(images[some], tags, counts[some], most)
+        for place, image in enumerate(some.tolist()):
+            kept[image] = rows[place][found[place]]
     return kept
 
 

@@ -57,19 +57,28 @@ class Client:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, message: bytes) -> Reply:
-        """Sends a request and waits for the whole answer."""
+        """Sends a request and waits for the whole answer; once more over a new connection where
+        the service had closed the one that was kept, which it may at any time.
+        """
         began = time.monotonic()
+        was_kept = self._streams is not None
+        status, stages = await self._said_to(message)
+        if status == 0 and was_kept:
+            status, stages = await self._said_to(message)
+        return Reply(status, began, (time.monotonic() - began) * 1000, stages)
+
+    async def _said_to(self, message: bytes) -> tuple[int, dict[str, float]]:
+        """Status and stages of the answer; 0 and none where there is no whole one."""
         try:
             if self._streams is None:
                 self._streams = await asyncio.open_connection(self._host, self._port)
             reader, writer = self._streams
             writer.write(message)
             await writer.drain()
-            status, stages = await _read_answer(reader)
+            return await _read_answer(reader)
         except (OSError, asyncio.IncompleteReadError, ValueError):
             self.close()
-            status, stages = 0, {}
-        return Reply(status, began, (time.monotonic() - began) * 1000, stages)
+            return 0, {}
 
     def close(self) -> None:
         """Closes the connection."""
