@@ -112,7 +112,11 @@ def _table(found: Sequence[Measured]) -> Table:
     table = Table("项目", "参数", "中位数", "MAD", "次数", "备注")
     for one in found:
         given = " ".join(f"{name}={value}" for name, value in one.parameters.items())
-        notes = {n: v for n, v in one.notes.items() if n[0] == "p" or n in ("cosine",)}
+        notes = {
+            n: v
+            for n, v in one.notes.items()
+            if n == "cosine" or (n[0] == "p" and n.endswith("_ms"))
+        }
         said = one.error or " ".join(f"{name}={value:.4g}" for name, value in notes.items())
         middle = f"{one.median:.4g} {one.unit}" if one.samples else "—"
         count = str(len(one.samples))

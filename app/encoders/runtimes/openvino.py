@@ -14,6 +14,7 @@ from app.encoders.runtimes.lanes import Lanes, lanes_for
 from app.errors import EncoderError, ModelFileError
 
 PRECISIONS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
+_settling = threading.Lock()
 
 
 class OpenVinoGraph:
@@ -32,6 +33,7 @@ class OpenVinoGraph:
             config["PERFORMANCE_HINT"] = "LATENCY"
             if threads:
                 config["INFERENCE_NUM_THREADS"] = threads
+        _settle()
         try:
             core = openvino.Core()
             self._compiled = core.compile_model(core.read_model(str(path)), "CPU", config)
@@ -51,6 +53,16 @@ class OpenVinoGraph:
             raise EncoderError(f"模型运行失败：{error}") from error
         # A copy: the request writes its next answer into the same memory.
         return [np.array(found[0], dtype=np.float32)]
+
+
+def _settle() -> None:
+    """Has OpenVINO's binding find NumPy now, on one thread.
+
+    It does so at its first use and holds a lock of C++ meanwhile: two lanes that both came first
+    waited, one for that lock and one for Python's, for ever.
+    """
+    with _settling:
+        openvino.Tensor(np.zeros(1, dtype=np.float32)).data[:] = 0
 
 
 class OpenVinoImageTower:

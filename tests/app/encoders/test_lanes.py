@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -56,3 +58,17 @@ def test_the_number_of_threads_changes_no_vector() -> None:
     for few in (1, 3):
         np.testing.assert_allclose(four(pixels[:few]), one(pixels[:few]), atol=1e-5)
     assert OnnxTextTower(GRAPHS / "text.onnx", 4).device == "cpu"
+
+
+def test_the_first_batch_of_a_process_may_come_in_lanes() -> None:
+    """Its lanes once waited for each other for ever, in what OpenVINO does at its first use."""
+    pytest.importorskip("openvino", reason="needs the `openvino` extra")
+    code = (
+        "import numpy as np, pathlib, sys\n"
+        "from app.encoders.runtimes.openvino import OpenVinoImageTower\n"
+        "tower = OpenVinoImageTower(pathlib.Path(sys.argv[1]), 4)\n"
+        "print(tower(np.zeros((8, 3, 32, 32), dtype=np.float32)).shape)\n"
+    )
+    command = [sys.executable, "-c", code, str(GRAPHS / "image.onnx")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout.strip() == "(8, 12)"
