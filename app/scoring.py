@@ -42,9 +42,7 @@ def background_of(encoder: Encoder, data_dir: Path) -> BackgroundBank:
     if not seed.is_file():
         log.info("embedding the seed photos for %s", encoder.model_key)
         BackgroundBank(encoder.model_key, _seed_vectors(encoder)).save(seed)
-    bank = BackgroundBank.load(seed, encoder.model_key, encoder.dim)
-    log.warning("only %d seed photos calibrate %s", len(bank), encoder.model_key)
-    return bank
+    return BackgroundBank.load(seed, encoder.model_key, encoder.dim)
 
 
 def _seed_vectors(encoder: Encoder) -> FloatArray:
