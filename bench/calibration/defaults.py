@@ -9,11 +9,9 @@ none; no tag takes more than its share; another prompt template breaks no promis
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -23,6 +21,7 @@ from app.intake.blank import blank
 from app.scoring import score_model_of
 from app.snapshot import Measure, Snapshot, build_snapshot
 from bench.builtin.data import read_jsonl
+from bench.calibration.arguments import parser_of
 from bench.calibration.fit import Ground, ground
 from bench.calibration.measures import macro_f1
 from bench.calibration.table import kept, read
@@ -229,10 +228,7 @@ def added_later(stand: Ground, truth: Labelled) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--cache", type=Path, default=Path("data/bench"))
-    given = parser.parse_args(arguments)
+    given = parser_of(__doc__).parse_args(arguments)
     stand = ground(given.data, given.cache)
     truth = complete(stand.names, stand.flickr, stand.val, unsure_is_false=False)
     measure = Measure(stand.probes, stand.bank, score_model_of(stand.encoder))

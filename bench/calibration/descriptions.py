@@ -11,7 +11,6 @@ weight is chosen on half of the tags and read on the others, and the other way r
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from app.encoders.base import unit_rows
 from bench.builtin.data import read_jsonl
+from bench.calibration.arguments import parser_of
 from bench.calibration.fit import Ground, ground, scores_of
 from bench.calibration.paired import Ranking, counting_tags, ranking
 from bench.calibration.truth import FloatArray, Labelled, complete, mentioned
@@ -65,10 +65,7 @@ def crossed(found: dict[float, Ranking], seed: int = 0) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--cache", type=Path, default=Path("data/bench"))
-    given = parser.parse_args(arguments)
+    given = parser_of(__doc__).parse_args(arguments)
     stand = ground(given.data, given.cache)
     sets = {
         "complete": complete(stand.names, stand.flickr, stand.val, unsure_is_false=False),

@@ -21,7 +21,6 @@ reports on others.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections.abc import Sequence
@@ -36,6 +35,7 @@ from app.echoes import without_echoes
 from app.encoders.base import Encoder
 from app.encoders.builtin import BUILTIN_DIR, load_builtin
 from app.snapshot import Measure
+from bench.calibration.arguments import parser_of
 from bench.calibration.hierarchy import labelled_logistics
 from bench.calibration.truth import (
     FloatArray,
@@ -217,9 +217,7 @@ def logistics_by_name(ground: Ground, truth: Labelled) -> dict[str, tuple[float,
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--cache", type=Path, default=Path("data/bench"))
+    parser = parser_of(__doc__)
     parser.add_argument("--write", action="store_true", help="store the numbers beside the model")
     given = parser.parse_args(arguments)
     stand = ground(given.data, given.cache)

@@ -10,7 +10,6 @@ the tags and half of the photos and read on the other tags of the other photos.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from bench.builtin.data import read_jsonl
+from bench.calibration.arguments import parser_of
 from bench.calibration.fit import Ground, fit_commonness, ground, scores_of
 from bench.calibration.measures import calibration_error
 from bench.calibration.truth import Labelled, complete
@@ -114,10 +114,7 @@ def shown_error(chance: Floats, truth: Labelled) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--cache", type=Path, default=Path("data/bench"))
-    given = parser.parse_args(arguments)
+    given = parser_of(__doc__).parse_args(arguments)
     stand = ground(given.data, given.cache)
     truth = complete(stand.names, stand.flickr, stand.val, unsure_is_false=False)
     shapes = features(profiles(stand.tags, stand.probes, stand.bank))

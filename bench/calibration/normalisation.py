@@ -9,13 +9,12 @@ disjoint from the photos, and once more with statistics of the very photos (the 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.calibration.arguments import parser_of
 from bench.calibration.fit import Ground, ground
 from bench.calibration.measures import (
     interval,
@@ -83,10 +82,7 @@ def table(stand: Ground, name: str, truth: Labelled) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--cache", type=Path, default=Path("data/bench"))
-    given = parser.parse_args(arguments)
+    given = parser_of(__doc__).parse_args(arguments)
     stand = ground(given.data, given.cache)
     table(
         stand,

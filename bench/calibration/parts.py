@@ -11,7 +11,6 @@ other val photos by their captions, on which it was not.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from app.encoders.base import Encoder, unit_rows
 from app.encoders.catalog import open_encoder
 from app.intake.tiles import tiles_of
 from bench.builtin.data import read_jsonl
+from bench.calibration.arguments import parser_of
 from bench.calibration.paired import counting_tags, ranking
 from bench.calibration.truth import FloatArray, Labelled, Names, complete, mentioned
 from vocab.parts import WEIGHT, local_scores
@@ -106,11 +106,9 @@ def table(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = parser_of(__doc__)
     parser.add_argument("--model", default="builtin")
     parser.add_argument("--checkpoint", type=Path)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--cache", type=Path, default=Path("data/bench"))
     given = parser.parse_args(arguments)
     encoder = open_encoder(given.model, models_dir=given.cache, checkpoint=given.checkpoint)
     names, flickr = Names(), given.data / "flickr8kcn"

@@ -9,9 +9,7 @@ labelled tags' logistics were fitted on these photos, for whole images.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +20,7 @@ from app.pixels import Pixels
 from app.scoring import score_model_of
 from app.snapshot import Measure, Snapshot, build_snapshot
 from bench.builtin.data import read_jsonl
+from bench.calibration.arguments import parser_of
 from bench.calibration.fit import ground
 from bench.calibration.parts import looked_at
 from bench.calibration.truth import FloatArray, Labelled, complete
@@ -64,10 +63,7 @@ def line(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--cache", type=Path, default=Path("data/bench"))
-    given = parser.parse_args(arguments)
+    given = parser_of(__doc__).parse_args(arguments)
     stand, encoder = ground(given.data, given.cache), load_builtin()
     truth = complete(stand.names, stand.flickr, stand.val, unsure_is_false=False)
     measure = Measure(stand.probes, stand.bank, score_model_of(encoder))

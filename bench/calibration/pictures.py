@@ -8,7 +8,6 @@ readings as the table's.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.scoring import score_model_of
+from bench.calibration.arguments import parser_of
 from bench.calibration.fit import ground
 from bench.calibration.measures import Bools, Floats
 from bench.calibration.table import Read, other_tags, with_labels
@@ -100,9 +100,7 @@ def reliability(cases: Sequence[tuple[str, str, Read]], truth: Bools, counted: B
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--cache", type=Path, default=Path("data/bench"))
+    parser = parser_of(__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/concepts"))
     given = parser.parse_args(arguments)
     stand = ground(given.data, given.cache)

@@ -15,10 +15,8 @@ completely over 175 tags (arguable pairs left out). Four cases:
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +24,7 @@ from sklearn.linear_model import LogisticRegression
 
 from app.encoders.builtin import BUILTIN_DIR
 from app.scoring import score_model_of
+from bench.calibration.arguments import parser_of
 from bench.calibration.fit import (
     Ground,
     as_score_model,
@@ -253,10 +252,7 @@ def banks(stand: Ground, model: ScoreModel, truth: Labelled) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--cache", type=Path, default=Path("data/bench"))
-    given = parser.parse_args(arguments)
+    given = parser_of(__doc__).parse_args(arguments)
     stand = ground(given.data, given.cache)
     model = score_model_of(stand.encoder)
     truth = complete(stand.names, stand.flickr, stand.val, unsure_is_false=False)

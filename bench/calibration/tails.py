@@ -13,14 +13,13 @@ what was asked, "ratio" the observed rate over the asked one, all tags pooled.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.calibration.arguments import parser_of
 from bench.calibration.fit import Ground, ground
 from bench.calibration.truth import FloatArray, Labelled, mentioned
 from vocab import cuts
@@ -120,10 +119,7 @@ def table(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--cache", type=Path, default=Path("data/bench"))
-    given = parser.parse_args(arguments)
+    given = parser_of(__doc__).parse_args(arguments)
     stand = ground(given.data, given.cache)
     truth = mentioned(stand.names, stand.flickr, stand.val)
     table(stand, truth, "shipped bank", stand.bank.vectors, np.arange(len(truth.vectors)))

@@ -10,15 +10,14 @@ forward on half of the names, at most twelve, and tested on the other half, both
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.encoders.base import unit_rows
 from bench.builtin.data import read_jsonl
+from bench.calibration.arguments import parser_of
 from bench.calibration.fit import Ground, ground, scores_of
 from bench.calibration.paired import counting_tags, ranking
 from bench.calibration.truth import FloatArray, Labelled, complete, mentioned, supertags
@@ -171,10 +170,7 @@ def aliases(stand: Ground, name: str, truth: Labelled) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--cache", type=Path, default=Path("data/bench"))
-    given = parser.parse_args(arguments)
+    given = parser_of(__doc__).parse_args(arguments)
     stand = ground(given.data, given.cache)
     whole = complete(stand.names, stand.flickr, stand.val, unsure_is_false=False)
     selection(stand)
