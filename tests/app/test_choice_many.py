@@ -11,37 +11,27 @@ from app.choice import EXAMINED, Options, choose, choose_for_each, numbers_of
 from app.choice_many import USUAL, choose_many
 from app.echoes import LEAST_SHARE, without_echoes, without_echoes_of_many
 from app.snapshot import Measure, Snapshot, build_snapshot
+from tests.fixtures.chance import DIM, related_tags, unit
 from vocab.background import BackgroundBank
 from vocab.probes import ProbeSet
 from vocab.score_model import ScoreModel
 from vocab.tags import Tag
 
-DIM = 24
 TAGS = 120
 # So that many tags pass.
 EAGER = ScoreModel(default_confidence=0.2, intercept=-1.0)
-
-
-def unit(rng: np.random.Generator, rows: int) -> np.ndarray:
-    made = rng.normal(size=(rows, DIM)).astype(np.float32)
-    return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), dtype=np.float32)
 
 
 @pytest.fixture(scope="module")
 def snapshot() -> Snapshot:
     """Tags with parents, exclusive groups, and thresholds and targets that some of them reach."""
     rng = np.random.default_rng(3)
-    tags = tuple(
-        Tag(
-            f"t{n}",
-            f"标签{n}",
-            parents=(f"t{n // 3}",) if n % 3 == 1 and n > 3 else (),
-            exclusive_group="组" if n % 7 == 0 else "",
-            threshold=float(rng.uniform(-0.2, 0.4)) if n % 4 else None,
-            target="" if n % 4 else ("min_confidence=0.02", "precision_target=0.1")[n % 8 // 4],
-        )
-        for n in range(TAGS)
-    )
+    goals = "min_confidence=0.02", "precision_target=0.1"
+
+    def own(n: int) -> tuple[float | None, str]:
+        return (float(rng.uniform(-0.2, 0.4)), "") if n % 4 else (None, goals[n % 8 // 4])
+
+    tags = related_tags(TAGS, own)
     bank = BackgroundBank("m", unit(rng, 50))
     measure = Measure(ProbeSet(unit(rng, 8)), bank, ScoreModel())
     return build_snapshot(1, tags, unit(rng, TAGS), measure)

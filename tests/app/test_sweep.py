@@ -17,38 +17,23 @@ from app.deciding import Tagged, decide
 from app.intake.blank import Blank
 from app.pixels import Pixels
 from app.snapshot import Measure, Snapshot, build_snapshot
+from tests.fixtures.chance import DIM, related_tags, unit
 from vocab.background import BackgroundBank
 from vocab.probes import ProbeSet
 from vocab.score_model import ScoreModel
-from vocab.tags import Tag
 
-DIM, TAGS = 24, 90
+TAGS = 90
 LOWEST = 0.05
 SWEEP = Options(top_k=100, precision_target=LOWEST, precision_ranges=True)
 TARGETS = (LOWEST, 0.06, 0.2, 0.33, 0.5, 0.57, 0.7, 0.81, 0.9, 0.95, 0.99)
 OWN = ("", "", "", "precision_target=0.6", "min_confidence=0.9", "best_f1")
 
 
-def unit(rng: np.random.Generator, rows: int) -> np.ndarray:
-    made = rng.normal(size=(rows, DIM)).astype(np.float32)
-    return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), dtype=np.float32)
-
-
 @pytest.fixture(scope="module")
 def snapshot() -> Snapshot:
     """Tags with parents, exclusive groups, thresholds and targets of their own."""
     rng = np.random.default_rng(3)
-    tags = tuple(
-        Tag(
-            f"t{n}",
-            f"标签{n}",
-            parents=(f"t{n // 3}",) if n % 3 == 1 and n > 3 else (),
-            exclusive_group="组" if n % 7 == 0 else "",
-            threshold=0.1 if n % 11 == 0 else None,
-            target="" if n % 11 == 0 else OWN[n % len(OWN)],
-        )
-        for n in range(TAGS)
-    )
+    tags = related_tags(TAGS, lambda n: (None, OWN[n % len(OWN)]) if n % 11 else (0.1, ""))
     bank = BackgroundBank("m", unit(rng, 200))
     measure = Measure(ProbeSet(unit(rng, 8)), bank, ScoreModel(intercept=-2.5))
     return build_snapshot(1, tags, unit(rng, TAGS), measure)
