@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +13,11 @@ import pytest
 
 from app.database import Database
 from vocab.store import VocabularyStore
+
+
+def pytest_configure() -> None:
+    """A console takes the width that holds when it is made, by whichever test imports it first."""
+    os.environ["COLUMNS"] = "400"
 
 
 @pytest.fixture

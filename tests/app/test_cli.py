@@ -16,7 +16,6 @@ runner = CliRunner()
 @pytest.fixture(autouse=True)
 def _over_the_small_vocabulary(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUQIAN_DATA_DIR", str(settings.data_dir))
-    monkeypatch.setenv("COLUMNS", "200")
 
 
 def test_photos_are_tagged_in_a_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ def data_dir(whole: Path, tmp_path: Path) -> Path:
 
 def doctor(data_dir: Path, **environment: str) -> tuple[int, str]:
     """The exit status and the words of the command, as one line."""
-    given = {"TUQIAN_DATA_DIR": str(data_dir), "COLUMNS": "400"} | environment
+    given = {"TUQIAN_DATA_DIR": str(data_dir)} | environment
     result = CliRunner().invoke(cli.app, ["doctor"], env=given)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
     return result.exit_code, " ".join(result.output.split())

@@ -26,7 +26,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     folder = write_tiny_model(tmp_path / "model")
     monkeypatch.setattr(catalog, "load_builtin", partial(load_builtin, folder))
     monkeypatch.setenv("TUQIAN_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "300")
     database = Database(Settings().database)
     database.migrate()
     with VocabularyStore(database).editing("测试", "起点") as edit:

@@ -42,7 +42,6 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     """Commands over a data directory that holds the photos under the tiny model."""
-    monkeypatch.setenv("COLUMNS", "300")
     runner = command_runner(tmp_path, monkeypatch, [TagDraft("一切", "动物", threshold=-1.0)])
     assert runner.invoke(app, ["images", "add", str(photos)]).exit_code == 0
     return runner

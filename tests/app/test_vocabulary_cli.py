@@ -53,7 +53,6 @@ def run(
     tiny = write_tiny_model(tmp_path_factory.mktemp("tiny"))
     monkeypatch.setattr(catalog, "load_builtin", partial(load_builtin, tiny))
     monkeypatch.setenv("TUQIAN_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "200")
     shutil.copytree(template, tmp_path / "data")
     server = None
     more: list[str] = []

@@ -45,7 +45,6 @@ class Runs:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
-    monkeypatch.setenv("COLUMNS", "300")
     tags = [TagDraft("一切", "动物", threshold=-1.0), TagDraft("没有", "动物", threshold=1.0)]
     return Runs(command_runner(tmp_path, monkeypatch, tags), tmp_path)
 
