@@ -1,4 +1,5 @@
 // The frame: five tabs, one of them open, by the address after `#`.
+import { get } from "./api.js";
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./html.js";
 import { language, langTag, t } from "./i18n.js";
 import { Icon } from "./parts/icon.js";
@@ -37,6 +38,8 @@ function App() {
   useStore(language);
   const [at, setAt] = useState(place());
   const main = useRef();
+  // Who needs a key is asked for it now, not when the photos have been chosen.
+  useEffect(() => void get("/v1/models").catch(() => {}), []);
   useEffect(() => {
     const move = () => setAt(place());
     addEventListener("hashchange", move);
