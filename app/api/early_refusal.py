@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import time
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -14,6 +18,9 @@ PATHS = frozenset({"/v1/tag", "/predict"})
 # A body up to this is thrown away as it comes, by the server, so that the connection can be used
 # again; behind a longer one it is closed.
 DRAINED_BYTES = 4 << 20
+SECONDS_BETWEEN_LINES = 10.0
+
+log = logging.getLogger(__name__)
 
 
 class EarlyRefusal:
@@ -21,11 +28,12 @@ class EarlyRefusal:
 
     Finding out who calls, finding the route and taking a form apart cost about as much as tagging
     does outside the encoder. A crowd that is all looked at first takes that from those who are
-    served.
+    served. For the same reason they share a line of the log; the metrics count each of them.
     """
 
     def __init__(self, app: ASGIApp):
         self._app = app
+        self._refused, self._said = 0, -math.inf
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request, or refuses it before any of its body is read."""
@@ -35,11 +43,20 @@ class EarlyRefusal:
                 try:
                     service.tagger.gate.check()
                 except OverloadedError as error:
-                    scope.setdefault("state", {})["route"] = scope["path"]
+                    scope.setdefault("state", {}).update(route=scope["path"], quiet=True)
+                    self._say()
                     response = problem_response(error, headers=_farewell(Headers(scope=scope)))
                     await response(scope, receive, send)
                     return
         await self._app(scope, receive, send)
+
+    def _say(self) -> None:
+        """A warning at the first refusal, and then how many there were since the last."""
+        self._refused += 1
+        now = time.monotonic()
+        if now - self._said >= SECONDS_BETWEEN_LINES:
+            log.warning("%d requests refused: the house is full", self._refused)
+            self._refused, self._said = 0, now
 
 
 def _farewell(headers: Headers) -> dict[str, str]:

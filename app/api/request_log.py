@@ -60,6 +60,10 @@ class RequestLog:
 
 def _say(scope: Scope, status: int, spent_ms: float) -> None:
     state = scope.get("state", {})
+    is_quiet = state.get("quiet") or (scope["path"] in QUIET and status < 400)
+    level = logging.DEBUG if is_quiet else logging.INFO
+    if not log.isEnabledFor(level):
+        return
     caller = state.get("caller")
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     fields = {
@@ -70,7 +74,6 @@ def _say(scope: Scope, status: int, spent_ms: float) -> None:
         "ms": round(spent_ms, 1),
         "key": caller.name if caller else "",
     }
-    level = logging.DEBUG if scope["path"] in QUIET and status < 400 else logging.INFO
     log.log(
         level,
         "%(method)s %(path)s %(status)d %(ms).1f ms" + (" %(key)s" if fields["key"] else ""),
