@@ -35,11 +35,18 @@ def ancestors_of(snapshot: Snapshot, tag: Tag) -> list[int]:
 
 
 def without_outdone(snapshot: Snapshot, numbers: Numbers, order: Rows) -> Rows:
-    """The rows but those whose exclusive group has a surer tag, whether that one passes or not."""
-    groups = snapshot.exclusive_rows
-    outdone = [
-        row for row in order.tolist() if row in groups and row != surest(numbers, groups[row])
-    ]
+    """`order`, surest first, with at most one tag of each exclusive group: the surest of the whole
+    group, and none where that one has not passed.
+    """
+    met: set[str] = set()
+    outdone: list[int] = []
+    for row in order.tolist():
+        group = snapshot.tags[row].exclusive_group
+        if not group:
+            continue
+        if group in met or row != surest(numbers, snapshot.exclusive_groups[group]):
+            outdone.append(row)
+        met.add(group)
     return order[~np.isin(order, outdone)] if outdone else order
 
 
@@ -52,22 +59,21 @@ def surest(numbers: Numbers, rows: Rows) -> int:
 def differing(
     snapshot: Snapshot, order: Sequence[int], top_k: int, keep_parents: bool
 ) -> list[int]:
-    """The first `top_k` of `order` that say something the others do not, in the same order.
+    """The first `top_k` of `order` that are not above or below one another, in the same order.
 
-    The walk ends when they are found, so it is short however many tags have passed.
+    With `keep_parents` they may be. The walk ends when they are found, so it is short however many
+    tags have passed.
     """
+    if keep_parents:
+        return list(order[:top_k])
     kept: list[int] = []
-    groups: set[str] = set()
     above: set[int] = set()  # the ancestors of those kept
     for row in order:
         if len(kept) == top_k:
             break
-        tag = snapshot.tags[row]
-        ancestors = [] if keep_parents else ancestors_of(snapshot, tag)
-        if tag.exclusive_group in groups or row in above or not set(kept).isdisjoint(ancestors):
+        ancestors = ancestors_of(snapshot, snapshot.tags[row])
+        if row in above or not set(kept).isdisjoint(ancestors):
             continue
         kept.append(row)
         above.update(ancestors)
-        if tag.exclusive_group:
-            groups.add(tag.exclusive_group)
     return kept

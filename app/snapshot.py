@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress, repeat
@@ -51,20 +51,19 @@ class Snapshot:
     @cached_property
     def categories(self) -> Mapping[str, NDArray[np.int64]]:
         """Rows of the tags of each category."""
-        rows: dict[str, list[int]] = {}
-        for row, tag in enumerate(self.tags):
-            rows.setdefault(tag.category, []).append(row)
-        return {name: np.asarray(found, dtype=np.int64) for name, found in rows.items()}
+        return self._rows_by(tag.category for tag in self.tags)
 
     @cached_property
-    def exclusive_rows(self) -> Mapping[int, NDArray[np.int64]]:
-        """For each tag of an exclusive group, by its row, the rows of the whole group."""
-        groups: dict[str, list[int]] = {}
-        for row, tag in enumerate(self.tags):
-            if tag.exclusive_group:
-                groups.setdefault(tag.exclusive_group, []).append(row)
-        together = [np.asarray(found, dtype=np.int64) for found in groups.values()]
-        return {row: found for found in together for row in found.tolist()}
+    def exclusive_groups(self) -> Mapping[str, NDArray[np.int64]]:
+        """Rows of the tags of each exclusive group; those of none are under the empty name."""
+        return self._rows_by(tag.exclusive_group for tag in self.tags)
+
+    @staticmethod
+    def _rows_by(names: Iterable[str]) -> Mapping[str, NDArray[np.int64]]:
+        rows: dict[str, list[int]] = {}
+        for row, name in enumerate(names):
+            rows.setdefault(name, []).append(row)
+        return {name: np.asarray(found, dtype=np.int64) for name, found in rows.items()}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ each table is not a figure on new photos; what feedback adds to it is.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.scoring import score_model_of
+from bench.calibration.arguments import parser_of
 from bench.calibration.fit import Ground, ground
 from bench.calibration.measures import brier_skill, shown_error
 from bench.calibration.truth import Labelled, mentioned, supertags
@@ -202,9 +202,7 @@ def _harmed(judged: Set, tag: int, clicks: int, honest: int, prior: Prior, seed:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--cache", type=Path, default=Path("data/bench"))
+    parser = parser_of(__doc__)
     parser.add_argument("--write", action="store_true", help="keep the figures in bench/results")
     given = parser.parse_args(arguments)
     stand = ground(given.data, given.cache)
